@@ -1,0 +1,59 @@
+# Each target makes the virtual environment it needs; nothing is assumed but python3 (3.11 or
+# newer), python3-venv, make and git.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+WORKERS ?= auto
+
+.PHONY: demo test lint format bench schema clean
+
+define ensure_venv
+@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	{ echo "dynod needs Python 3.11 or newer; $(PYTHON) is older. Try: make PYTHON=python3.12"; exit 1; }
+@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
+	{ echo "python3-venv is missing. Install it with: sudo apt-get install python3-venv"; exit 1; }
+@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+endef
+
+$(VENV)/.demo: pyproject.toml
+	$(ensure_venv)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[demo]'
+	@touch $@
+
+$(VENV)/.test: pyproject.toml
+	$(ensure_venv)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	@touch $@
+
+$(VENV)/.lint: pyproject.toml $(VENV)/.test
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test,lint]'
+	@touch $@
+
+$(VENV)/.bench: pyproject.toml $(VENV)/.test
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test,bench]'
+	@touch $@
+
+demo: $(VENV)/.demo  ## the whole path with simulated devices, in about a minute
+	@$(BIN)/dynod demo
+
+test: $(VENV)/.test  ## every test
+	$(BIN)/python -m pytest -n $(WORKERS)
+
+lint: $(VENV)/.lint  ## style, types, and the floors between the rooms
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.lint
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.bench  ## every figure as a ratio to a floor measured in the same run
+	$(BIN)/python -m benchmarks
+
+schema: $(VENV)/.demo  ## write the checked-in schemas and the AsyncAPI document again
+	$(BIN)/dynod schema --write docs/schemas
+
+clean:
+	rm -rf $(VENV) build dist

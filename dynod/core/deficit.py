@@ -1,0 +1,299 @@
+"""How much weaker one side is, and whether that is more than error (CONTRACT section 6)."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from dynod.core.measurement_error import lookup
+from dynod.core.student_t import t_quantile
+from dynod.model.calibration import CalibrationStatus
+from dynod.model.clinical import Fixation, InvolvedSide, Kind, Side, TestSpec
+from dynod.model.deficit import (
+    Classification,
+    MeasurementError,
+    Reason,
+    SideComparison,
+    SideResult,
+    Summary,
+)
+from dynod.model.flags import Flag
+from dynod.model.trial import Trial
+
+Z95 = 1.96
+
+
+@dataclass(frozen=True, slots=True)
+class DeficitSettings:
+    """What a site decides about its answers.
+
+    ``threshold_percent`` 15 and ``pain_limit_nrs`` 5 are the contract's defaults;
+    ``tester_limit_n`` 300 is a default and not a finding. ``noise_floor_n`` is the peak
+    force that every trial of the reference must exceed: the no-contraction limit of the analysis.
+    """
+
+    summary: Summary = Summary.MEAN
+    threshold_percent: float = 15.0
+    threshold_deg: float | None = None
+    pain_limit_nrs: int = 5
+    tester_limit_n: float = 300.0
+    noise_floor_n: float = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class _SideData:
+    trials: tuple[Trial, ...]
+    values: tuple[float, ...]
+    value: float
+    sd: float | None
+
+
+def compare_sides(
+    test: TestSpec,
+    trials: Sequence[Trial],
+    involved: InvolvedSide | None,
+    *,
+    table: Sequence[MeasurementError],
+    settings: DeficitSettings,
+    incomplete: bool = False,
+) -> SideComparison:
+    """Return the side-to-side comparison over the valid, non-familiarisation trials given.
+
+    ``incomplete``: a side still has open slots, so the answer is ``side_incomplete``.
+    """
+    counted = [trial for trial in trials if trial.valid and not trial.slot.familiarisation]
+    quantity, quantity_flags = _quantity(test, counted)
+    sides = {side: _side(counted, side, quantity, settings.summary) for side in Side}
+    flags = (*quantity_flags, *_limit_flags(counted, settings))
+    row = lookup(table, test, settings.summary)
+    results = {side: _result(data, test, row) for side, data in sides.items()}
+    blank = SideComparison(
+        quantity=quantity,
+        summary=settings.summary,
+        classification=Classification.NOT_COMPUTABLE,
+        left=results[Side.LEFT],
+        right=results[Side.RIGHT],
+        flags=flags,
+    )
+    reason = _reason(counted, sides, incomplete=incomplete)
+    if reason is not None:
+        return replace(blank, reason=reason)
+    left, right = sides[Side.LEFT], sides[Side.RIGHT]
+    if left is None or right is None or row is None:
+        return replace(blank, reason=Reason.SIDE_MISSING)
+    shared_device = _same_unit(left.trials + right.trials)
+    if not shared_device:
+        blank = replace(blank, flags=(*blank.flags, Flag.DIFFERENT_DEVICES))
+    if test.kind is Kind.ANGLE:
+        return _angles(blank, left, right, involved, row, settings)
+    return _strengths(blank, left, right, involved, row, settings, shared_device=shared_device)
+
+
+def _quantity(test: TestSpec, trials: Sequence[Trial]) -> tuple[str, tuple[Flag, ...]]:
+    """Return torque when every trial of both sides has it, else force."""
+    if test.kind is Kind.ANGLE:
+        return "angle_deg", ()
+    sides_with_torque = {
+        trial.slot.side
+        for trial in trials
+        if trial.analysis.metrics.get("peak_torque_nm") is not None
+    }
+    if len(sides_with_torque) == len(Side) and all(
+        trial.analysis.metrics.get("peak_torque_nm") is not None for trial in trials
+    ):
+        return "peak_torque_nm", ()
+    return "peak_force_n", (Flag.LEVER_ARM_MISSING,) if len(sides_with_torque) == 1 else ()
+
+
+def _side(trials: Sequence[Trial], side: Side, quantity: str, summary: Summary) -> _SideData | None:
+    own = tuple(trial for trial in trials if trial.slot.side is side)
+    found = [trial.analysis.metrics.get(quantity) for trial in own]
+    values = tuple(value for value in found if value is not None)
+    if not values:
+        return None
+    mean = math.fsum(values) / len(values)
+    squares = math.fsum((value - mean) ** 2 for value in values)
+    sd = math.sqrt(squares / (len(values) - 1)) if len(values) > 1 else None
+    return _SideData(own, values, summarised(values, summary), sd)
+
+
+def summarised(values: Sequence[float], summary: Summary) -> float:
+    """Return a side's value from its trials' values (at least one)."""
+    ordered = sorted(values, reverse=True)
+    if summary is Summary.BEST:
+        return ordered[0]
+    chosen = ordered[:2] if summary is Summary.MEAN_BEST_TWO else ordered
+    return math.fsum(chosen) / len(chosen)
+
+
+def _result(
+    data: _SideData | None, test: TestSpec, row: MeasurementError | None
+) -> SideResult | None:
+    if data is None:
+        return None
+    mean = math.fsum(data.values) / len(data.values)
+    cv = 100.0 * data.sd / mean if data.sd is not None and mean > 0.0 else None
+    sem = row.sem_percent if row is not None and test.kind is Kind.FORCE else None
+    return SideResult(data.value, len(data.values), cv, sem)
+
+
+def _reason(
+    trials: Sequence[Trial],
+    sides: dict[Side, _SideData | None],
+    *,
+    incomplete: bool,
+) -> Reason | None:
+    if incomplete:
+        return Reason.SIDE_INCOMPLETE
+    if any(data is None for data in sides.values()):
+        return Reason.SIDE_MISSING
+    for reason, kinds in (
+        (Reason.DIFFERENT_POSITIONS, {trial.slot.test.position for trial in trials}),
+        (Reason.DIFFERENT_CONTRACTIONS, {str(trial.slot.test.contraction) for trial in trials}),
+        (Reason.DIFFERENT_FIXATIONS, {str(trial.slot.test.fixation) for trial in trials}),
+    ):
+        if len(kinds) > 1:
+            return reason
+    return None
+
+
+def _limit_flags(trials: Sequence[Trial], settings: DeficitSettings) -> tuple[Flag, ...]:
+    flags = []
+    if any((trial.pain_nrs or 0) >= settings.pain_limit_nrs for trial in trials):
+        flags.append(Flag.PAIN_LIMITED)
+    if any(
+        trial.slot.test.fixation is Fixation.HAND
+        and (trial.analysis.metrics.get("peak_force_n") or 0.0) > settings.tester_limit_n
+        for trial in trials
+    ):
+        flags.append(Flag.TESTER_LIMITED)
+    if any(trial.calibration.status is CalibrationStatus.NOMINAL for trial in trials):
+        flags.append(Flag.NOMINAL_CALIBRATION)
+    return tuple(flags)
+
+
+def _same_unit(trials: Sequence[Trial]) -> bool:
+    units = {(trial.device.device_id, trial.calibration.certificate_id) for trial in trials}
+    return len(units) == 1
+
+
+def reference_side(left: float, right: float, involved: InvolvedSide | None) -> Side:
+    """Return the side that the other is compared to: uninvolved, else stronger, else right."""
+    side = involved.side if involved is not None else None
+    if side is not None:
+        return side.other
+    return Side.LEFT if left > right else Side.RIGHT
+
+
+def weaker_side(left: float, right: float) -> Side | None:
+    """Return the side with the lower value, or None when both are equal."""
+    if left == right:
+        return None
+    return Side.LEFT if left < right else Side.RIGHT
+
+
+def _strengths(
+    blank: SideComparison,
+    left: _SideData,
+    right: _SideData,
+    involved: InvolvedSide | None,
+    row: MeasurementError,
+    settings: DeficitSettings,
+    *,
+    shared_device: bool,
+) -> SideComparison:
+    reference = reference_side(left.value, right.value, involved)
+    base, other = (left, right) if reference is Side.LEFT else (right, left)
+    weakest_n = min(trial.analysis.metrics.get("peak_force_n") or 0.0 for trial in base.trials)
+    if base.value <= 0.0 or other.value <= 0.0 or weakest_n <= settings.noise_floor_n:
+        return replace(blank, reason=Reason.REFERENCE_BELOW_NOISE, mdc_source=row.source)
+    ratio = other.value / base.value
+    h_both = math.hypot(
+        half_width_percent(left, row, shared_device=shared_device),
+        half_width_percent(right, row, shared_device=shared_device),
+    )
+    deficit = 100.0 * (1.0 - ratio)
+    return replace(
+        blank,
+        classification=_classified(
+            abs(100.0 * math.log(ratio)), h_both, abs(deficit), settings.threshold_percent
+        ),
+        reference_side=reference,
+        weaker_side=weaker_side(left.value, right.value),
+        deficit_percent=deficit,
+        lsi_percent=100.0 * ratio,
+        log_ratio_percent=100.0 * math.log(left.value / right.value),
+        ci95_percent=(
+            100.0 * (1.0 - ratio * math.exp(h_both / 100.0)),
+            100.0 * (1.0 - ratio * math.exp(-h_both / 100.0)),
+        ),
+        mdc95_percent=h_both,
+        threshold_percent=settings.threshold_percent,
+        mdc_source=row.source,
+    )
+
+
+def half_width_percent(data: _SideData, row: MeasurementError, *, shared_device: bool) -> float:
+    """Return h of one side, percent of its own value.
+
+    h² = max(1.96·SEM%, 100·t(0.975, n−1)·SD/(√n·mean))² + (100·U/value)²; with one trial the
+    table's SEM alone in the first term.
+    """
+    spread = Z95 * (row.sem_percent or 0.0)
+    count = len(data.values)
+    if data.sd is not None:
+        mean = math.fsum(data.values) / count
+        scatter = 100.0 * t_quantile(0.975, count - 1) * data.sd / (math.sqrt(count) * mean)
+        spread = max(spread, scatter)
+    return math.hypot(spread, _calibration_percent(data, shared_device=shared_device))
+
+
+def _calibration_percent(data: _SideData, *, shared_device: bool) -> float:
+    """Return the largest relative expanded calibration uncertainty of a side's trials.
+
+    Relative, so that a lever arm cancels. A nominal scale has no known uncertainty: it counts as
+    0 here, and the deficit carries the flag ``nominal_calibration``.
+    """
+    shares = [0.0]
+    for trial in data.trials:
+        calibration = trial.calibration
+        uncertainty = calibration.unshared if shared_device else calibration.uncertainty
+        peak_n = trial.analysis.metrics.get("peak_force_n")
+        if uncertainty is not None and peak_n:
+            shares.append(100.0 * uncertainty.at(peak_n) / peak_n)
+    return max(shares)
+
+
+def _angles(
+    blank: SideComparison,
+    left: _SideData,
+    right: _SideData,
+    involved: InvolvedSide | None,
+    row: MeasurementError,
+    settings: DeficitSettings,
+) -> SideComparison:
+    reference = reference_side(left.value, right.value, involved)
+    difference = right.value - left.value
+    deficit = difference if reference is Side.RIGHT else -difference
+    mdc = row.mdc95_deg or 0.0
+    threshold = math.inf if settings.threshold_deg is None else settings.threshold_deg
+    return replace(
+        blank,
+        classification=_classified(abs(deficit), mdc, abs(deficit), threshold),
+        reference_side=reference,
+        weaker_side=weaker_side(left.value, right.value),
+        deficit_deg=deficit,
+        ci95_deg=(deficit - mdc, deficit + mdc),
+        mdc95_deg=mdc,
+        threshold_deg=settings.threshold_deg,
+        mdc_source=row.source,
+    )
+
+
+def _classified(
+    difference: float, error: float, deficit: float, threshold: float
+) -> Classification:
+    if difference <= error:
+        return Classification.WITHIN_ERROR
+    if deficit <= threshold:
+        return Classification.EXCEEDS_ERROR
+    return Classification.EXCEEDS_ERROR_AND_THRESHOLD

@@ -1,0 +1,90 @@
+"""The table of measurement errors: which standard error holds for which test."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dynod.model.clinical import Fixation, Kind, Movement, TestSpec
+from dynod.model.deficit import MeasurementError, Summary
+from dynod.model.errors import ConfigError
+
+_KEYS = {
+    "source",
+    "movement",
+    "position",
+    "fixation",
+    "summary",
+    "sem_percent",
+    "mdc95_deg",
+    "fallback",
+}
+
+
+def load_table(data: Mapping[str, Any]) -> tuple[MeasurementError, ...]:
+    """Return the rows of a table as read from TOML (``[[error]]``).
+
+    Raises ConfigError that names row and key; the caller adds the file.
+    """
+    for key in data:
+        if key != "error":
+            raise ConfigError(f'{key}: unknown key; rows are "[[error]]"')
+    return tuple(_row(number, row) for number, row in enumerate(data.get("error", []), 1))
+
+
+def _row(number: int, row: Mapping[str, Any]) -> MeasurementError:
+    for key in row:
+        if key not in _KEYS:
+            raise ConfigError(f"error[{number}].{key}: unknown key")
+    try:
+        entry = MeasurementError(
+            source=str(row["source"]),
+            movement=Movement(row["movement"]) if "movement" in row else None,
+            position=row.get("position"),
+            fixation=Fixation(row["fixation"]) if "fixation" in row else None,
+            summary=Summary(row["summary"]) if "summary" in row else None,
+            sem_percent=_positive(row, "sem_percent"),
+            mdc95_deg=_positive(row, "mdc95_deg"),
+            fallback=bool(row.get("fallback", False)),
+        )
+    except KeyError as error:
+        raise ConfigError(f"error[{number}]: {error.args[0]} is missing") from error
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"error[{number}]: {error}") from error
+    if (entry.sem_percent is None) == (entry.mdc95_deg is None):
+        raise ConfigError(f"error[{number}]: needs sem_percent or mdc95_deg, one of them")
+    return entry
+
+
+def _positive(row: Mapping[str, Any], key: str) -> float | None:
+    if key not in row:
+        return None
+    value = row[key]
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1000:
+        raise ValueError(f"{key} must be a number above 0")
+    return float(value)
+
+
+def lookup(
+    table: Sequence[MeasurementError], test: TestSpec, summary: Summary
+) -> MeasurementError | None:
+    """Return the row that fits a test best: the most specific, of equals the first.
+
+    Rows of the site stand before those shipped, so they win among equals.
+    """
+    fitting = [row for row in table if _fits(row, test, summary)]
+    return max(fitting, key=_specificity, default=None)
+
+
+def _fits(row: MeasurementError, test: TestSpec, summary: Summary) -> bool:
+    wanted = row.mdc95_deg if test.kind is Kind.ANGLE else row.sem_percent
+    return (
+        wanted is not None
+        and row.movement in {None, test.movement}
+        and row.position in {None, test.position}
+        and row.fixation in {None, test.fixation}
+        and row.summary in {None, summary}
+    )
+
+
+def _specificity(row: MeasurementError) -> tuple[bool, int]:
+    keys = (row.movement, row.position, row.fixation, row.summary)
+    return (not row.fallback, sum(key is not None for key in keys))

@@ -1,0 +1,1 @@
+"""The running thing: serial descriptors, device life-cycles, clock, control socket, publisher."""

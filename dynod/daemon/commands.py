@@ -1,0 +1,86 @@
+"""Commands from the broker or the control socket: judged, carried out, answered, remembered.
+
+Order of judgement (CONTRACT section 7): size, JSON, command name, keys, values, then phase. Only
+``ok`` replies are remembered, in the same transaction as what the command changed; a repeated
+``request_id`` gets the first reply again.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+
+from dynod.daemon.station import Station
+from dynod.daemon.writer import Writer
+from dynod.model.errors import StorageError
+from dynod.model.session import Phase
+from dynod.publish import commands as wire
+from dynod.publish.commands import CommandRefused, parse_command, reply_error, reply_ok
+from dynod.session import inputs
+from dynod.session.replies import ErrorCode, Refused
+from dynod.store.change import Change, StoredReply
+
+log = logging.getLogger(__name__)
+
+
+class CommandService:
+    """Carries out one command at a time, whoever sent it."""
+
+    def __init__(
+        self,
+        station: Station,
+        writer: Writer,
+        status: Callable[[], Mapping[str, object]],
+    ) -> None:
+        self._station = station
+        self._writer = writer
+        self._status = status
+        self._lock = asyncio.Lock()
+
+    async def handle(self, name: str, payload: bytes) -> bytes:
+        """Return the reply to a command; never raises for what is in it."""
+        try:
+            command = parse_command(name, payload)
+        except CommandRefused as refusal:
+            return self._refuse(refusal)
+        request_id = str(command.request_id)
+        async with self._lock:
+            known = await self._writer.call(self._writer.store.reply, request_id)
+            if known is not None:
+                return known
+            return await self._carry_out(command, request_id)
+
+    async def _carry_out(self, command: wire.Command, request_id: str) -> bytes:
+        try:
+            return await self._execute(command, request_id)
+        except Refused as refusal:
+            return self._refuse(
+                CommandRefused(
+                    refusal.code.value, refusal.message, field=refusal.field, request_id=request_id
+                )
+            )
+        except StorageError as error:
+            log.error("command not carried out: %s", error)  # noqa: TRY400 - the line says it all
+            return self._refuse(
+                CommandRefused("storage", "the database cannot be written", request_id=request_id)
+            )
+
+    async def _execute(self, command: wire.Command, request_id: str) -> bytes:
+        def stored(fields: Mapping[str, object]) -> StoredReply:
+            return StoredReply(request_id, reply_ok(request_id, **fields))
+
+        given = _input_of(command)
+        if given is not None:
+            fields: Mapping[str, object] = await self._station.give(given, reply=stored)
+            return stored(fields).payload
+        if isinstance(command, wire.Tare):
+            fields = {"tare_n": self._station.tare(command.device)}
+        else:
+            fields = self._status()
+        reply = stored(fields)
+        change = Change(reply=reply, at=self._station.now().wall)
+        await self._writer.call(self._writer.store.commit, change)
+        return reply.payload
+
+    def _refuse(self, refusal: CommandRefused) -> bytes:
+        self._station.count_refused(refusal.code)
+        return reply_error(refusal)

@@ -1,0 +1,99 @@
+"""The control socket: the command line talks to a running daemon, also while the broker is down.
+
+One JSON object a line, both ways. A request names an operation: ``{"op": "command", "name": …,
+"payload": {…}}`` gets one reply as on MQTT; ``{"op": "watch"}`` gets every retained message and
+the live values, ``{"topic": …, "payload": …}``, until the client hangs up; ``{"op": "query",
+"what": …}`` reads the store.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from dynod.model.errors import ConfigError
+
+log = logging.getLogger(__name__)
+
+SOCKET_MODE = 0o660
+LINE_LIMIT = 256 * 1024
+BACKLOG_LINES = 200
+
+
+class ControlServer:
+    """Serves the socket; ``answers`` maps an operation to what answers it."""
+
+    def __init__(
+        self, path: Path, answers: dict[str, Callable[[dict[str, object]], Awaitable[bytes]]]
+    ) -> None:
+        self._path = path
+        self._answers = answers
+        self._watchers: set[asyncio.Queue[bytes]] = set()
+        self._greeting: Callable[[], list[bytes]] = list
+
+    async def start(self, greeting: Callable[[], list[bytes]]) -> asyncio.Server:
+        """Begin to listen. ``greeting`` gives the lines that a new watcher gets first."""
+        self._greeting = greeting
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._path.unlink(missing_ok=True)
+            server = await asyncio.start_unix_server(self._serve, path=self._path, limit=LINE_LIMIT)
+            self._path.chmod(SOCKET_MODE)
+        except OSError as error:
+            raise ConfigError(
+                f"{self._path}: cannot make the control socket ({error.strerror}); "
+                "set [control] socket to a folder that this user may write"
+            ) from error
+        return server
+
+    def tell(self, line: bytes) -> None:
+        """Send a line to every watcher; one that does not keep up misses lines."""
+        for queue in self._watchers:
+            if queue.full():
+                queue.get_nowait()
+            queue.put_nowait(line)
+
+    def close(self) -> None:
+        """Remove the socket."""
+        self._path.unlink(missing_ok=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while line := await reader.readline():
+                request = _parsed(line)
+                if request.get("op") == "watch":
+                    await self._watch(writer)
+                else:
+                    writer.write(await self._answer(request) + b"\n")
+                    await writer.drain()
+        except (ConnectionError, ValueError) as error:
+            log.debug("control client lost: %s", type(error).__name__)
+        finally:
+            writer.close()
+
+    async def _answer(self, request: dict[str, object]) -> bytes:
+        answer = self._answers.get(str(request.get("op")))
+        if answer is None:
+            return json.dumps({"ok": False, "error": {"message": "unknown operation"}}).encode()
+        return await answer(request)
+
+    async def _watch(self, writer: asyncio.StreamWriter) -> None:
+        queue: asyncio.Queue[bytes] = asyncio.Queue(BACKLOG_LINES)
+        self._watchers.add(queue)
+        try:
+            for line in self._greeting():
+                writer.write(line + b"\n")
+            while True:
+                await writer.drain()
+                writer.write(await queue.get() + b"\n")
+        finally:
+            self._watchers.discard(queue)
+
+
+def _parsed(line: bytes) -> dict[str, object]:
+    try:
+        request = json.loads(line)
+    except (ValueError, RecursionError):
+        return {}
+    return request if isinstance(request, dict) else {}

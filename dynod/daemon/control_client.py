@@ -1,0 +1,70 @@
+"""The other end of the control socket, for the command line (blocking)."""
+
+import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+from dynod.model.errors import DynodError, UsageError
+
+TIMEOUT_S = 30.0
+
+
+class DaemonNotRunningError(DynodError):
+    """Nobody answers on the control socket."""
+
+    exit_code = 4
+
+
+class ControlClient:
+    """A connection to a running daemon. Use as a context manager."""
+
+    def __init__(self, path: Path) -> None:
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket.settimeout(TIMEOUT_S)
+        try:
+            self._socket.connect(str(path))
+        except PermissionError as error:
+            self._socket.close()
+            raise UsageError(
+                f"{path}: permission denied; join the group that owns the socket (dynod)"
+            ) from error
+        except OSError as error:
+            self._socket.close()
+            raise DaemonNotRunningError(
+                f"{path}: no daemon answers there; start it with `dynod run`"
+            ) from error
+        self._file = self._socket.makefile("rwb")
+
+    def __enter__(self) -> "ControlClient":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._file.close()
+        self._socket.close()
+
+    def ask(self, request: dict[str, object]) -> dict[str, object]:
+        """Send one request and return its answer."""
+        self._send(request)
+        return self._line()
+
+    def watch(self) -> Iterator[dict[str, object]]:
+        """Yield what the daemon tells, until it ends; waits without limit."""
+        self._send({"op": "watch"})
+        self._socket.settimeout(None)
+        while True:
+            yield self._line()
+
+    def _send(self, request: dict[str, object]) -> None:
+        self._file.write(json.dumps(request).encode() + b"\n")
+        self._file.flush()
+
+    def _line(self) -> dict[str, object]:
+        try:
+            line = self._file.readline()
+        except OSError as error:
+            raise DaemonNotRunningError("the daemon does not answer") from error
+        if not line:
+            raise DaemonNotRunningError("the daemon hung up; it was stopped")
+        answer: dict[str, object] = json.loads(line)
+        return answer

@@ -1,0 +1,263 @@
+"""The station: one workflow, its devices, and the order in which things happen at a press.
+
+Every input takes the lock, becomes a step, is committed if it changes records, and only then
+counts. While a trial is analysed the lock is free, the phase says ``analysing``, and trial inputs
+are refused as they come in.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Protocol
+
+from dynod.core.analysis import analyse
+from dynod.core.settings import AnalysisSettings
+from dynod.daemon.clock import instant
+from dynod.daemon.devices import StationDevices, StreamMoment
+from dynod.daemon.records import Letterhead, store_change
+from dynod.daemon.writer import Writer
+from dynod.model.calibration import Calibration
+from dynod.model.errors import StorageError
+from dynod.model.flags import Flag
+from dynod.model.session import Phase
+from dynod.model.trial import Recording, StartedBy
+from dynod.session.buttons import ButtonAct
+from dynod.session.inputs import (
+    DiscardTrial,
+    EndSession,
+    Input,
+    Instant,
+    RecordingEnded,
+    StartTrial,
+    Toggle,
+    TrialAnalysed,
+)
+from dynod.session.recorder import Began
+from dynod.session.replies import ErrorCode, Refused
+from dynod.session.state import State
+from dynod.session.steps import BeginRecording, Context, EndRecording, Rules, Step
+from dynod.session.workflow import commit_failed, step
+from dynod.store.change import StoredReply
+
+log = logging.getLogger(__name__)
+
+
+class TaskMaker(Protocol):
+    """An asyncio.TaskGroup, or what stands for one."""
+
+    def create_task(self, coro: object, /) -> object:
+        """Run a coroutine; its unexpected exception ends the daemon."""
+
+
+@dataclass(slots=True)
+class _Take:
+    """What was fixed when the running trial began."""
+
+    calibration: Calibration
+    extra_flags: list[Flag] = field(default_factory=list)
+
+
+class Station:
+    """Serialises inputs of buttons, commands and recorders into the workflow."""
+
+    def __init__(
+        self,
+        rules: Rules,
+        devices: StationDevices,
+        writer: Writer,
+        letterhead: Letterhead,
+        settings: AnalysisSettings,
+        tasks: TaskMaker,
+        state: State,
+    ) -> None:
+        self.state = state
+        self.refused: Counter[str] = Counter()
+        self.changed: list[Callable[[], None]] = []
+        self.committed: list[Callable[[], None]] = []
+        self._rules = rules
+        self._devices = devices
+        self._writer = writer
+        self._letterhead = letterhead
+        self._settings = settings
+        self._tasks = tasks
+        self._lock = asyncio.Lock()
+        self._settled = asyncio.Event()
+        self._settled.set()
+        self._take: _Take | None = None
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="analysis")
+
+    # -- inputs ---------------------------------------------------------------------------
+
+    async def give(
+        self,
+        given: Input,
+        *,
+        at: StreamMoment | None = None,
+        reply: Callable[[Mapping[str, str]], StoredReply] | None = None,
+    ) -> Mapping[str, str]:
+        """Carry out an input; return the fields of its reply once everything is committed.
+
+        ``at`` is the moment in a device's stream that a press or onset marks. Raises Refused,
+        or StorageError when the commit failed and nothing changed.
+        """
+        ending = isinstance(given, EndSession)
+        if self.state.phase is Phase.ANALYSING and not ending:
+            self._step(given)  # refuses: nobody waits for an analysis but the end of the session
+        async with self._lock:
+            analysing = self.state.phase is Phase.ANALYSING
+            if not (analysing and ending):
+                result = self._step(given)
+                discards = ending and isinstance(result.effect, EndRecording)
+                await self._commit(result, None if discards else reply)
+                self._adopt(result, at)
+                if not discards:
+                    return result.reply
+        await self._settled.wait()
+        return await self.give(given, at=at, reply=reply)
+
+    async def gesture(self, device_id: str, act: ButtonAct) -> None:
+        """Carry out what the config binds to a gesture; a refusal is shown, not raised."""
+        given = self._devices.action(device_id, act.gesture)
+        if given is None:
+            return
+        idle = self.state.phase is Phase.IDLE
+        if idle and not isinstance(given, Toggle):
+            return
+        await self._heard(given, StreamMoment(device_id, act.t_s))
+
+    async def began(self, device_id: str, began: Began) -> None:
+        """Begin a trial where a detector found one, if the workflow still wants it."""
+        given = StartTrial(device_id, began.started_by)
+        await self._heard(given, StreamMoment(device_id, began.t_s))
+        self._arm()
+
+    async def ended(self, device_id: str, recording: Recording) -> None:
+        """Analyse a recording that ended by itself."""
+        async with self._lock:
+            running = self.state.running
+            if running is None or running.device_id != device_id:
+                log.error("%s: a recording ended that no trial waits for", device_id)
+                return
+            if self.state.phase is Phase.RECORDING:
+                self._adopt(self._step(RecordingEnded()), None)
+            self._begin_analysis(recording)
+
+    async def _heard(self, given: Input, at: StreamMoment) -> None:
+        try:
+            await self.give(given, at=at)
+        except Refused as refusal:
+            self.refused[refusal.code] += 1
+            self._show(replace(self.state, problem=refusal.message))
+        except StorageError as error:
+            self._show(commit_failed(self.state, f"storage: {error}", self._rules))
+
+    # -- steps ----------------------------------------------------------------------------
+
+    def _step(self, given: Input) -> Step:
+        return step(self.state, given, Context(instant(), self._rules, self._devices.roster()))
+
+    async def _commit(
+        self, result: Step, reply: Callable[[Mapping[str, str]], StoredReply] | None
+    ) -> None:
+        stored = reply(result.reply) if reply is not None else None
+        if not result.change and stored is None:
+            return
+        session = result.state.session or self.state.session
+        now = instant()
+        change = store_change(result.change, session, self._letterhead, now.wall, stored)
+        await self._writer.call(self._writer.store.commit, change)
+        for listener in self.committed:
+            listener()
+
+    def _adopt(self, result: Step, at: StreamMoment | None) -> None:
+        """Let a step count: its state, what recorders must do, what displays show."""
+        if result.state.phase is Phase.ANALYSING:
+            self._settled.clear()
+        self._show(result.state)
+        if isinstance(result.effect, BeginRecording):
+            self._begin_recording(result.effect, at)
+        elif isinstance(result.effect, EndRecording):
+            self._end_recording(result.effect, at)
+
+    def _show(self, state: State) -> None:
+        self.state = state
+        self._arm()
+        for listener in self.changed:
+            listener()
+
+    def _arm(self) -> None:
+        """Let detectors listen exactly while a trial of their kind may begin."""
+        slot = self.state.next if self.state.phase is Phase.READY else None
+        self._devices.arm(slot.test.kind if slot is not None else None)
+
+    # -- recordings -----------------------------------------------------------------------
+
+    def _begin_recording(self, effect: BeginRecording, at: StreamMoment | None) -> None:
+        device = self._devices[effect.device_id]
+        self._take = _Take(self._devices.calibration(effect.device_id, instant()))
+        device.begin(self._devices.stream_time(at, effect.device_id), effect.started_by)
+        if not device.streaming:  # lost while the reply was being stored
+            self._tasks.create_task(device.stream.broken())
+
+    def _end_recording(self, effect: EndRecording, at: StreamMoment | None) -> None:
+        recorder = self._devices[effect.device_id].stream.recorder
+        flags = (Flag.DISCARDED,) if effect.discarded else ()
+        if recorder.recording:
+            end_s = self._devices.stream_time(at, effect.device_id)
+            self._begin_analysis(recorder.end(end_s, *flags))
+        elif self._take is not None:  # it ended by itself a moment ago and is on its way here
+            self._take.extra_flags.extend(flags)
+
+    def _begin_analysis(self, recording: Recording) -> None:
+        self._tasks.create_task(self._analyse(recording))
+
+    async def _analyse(self, recording: Recording) -> None:
+        """Analyse, commit, advance, publish; on a failed commit the slot stays."""
+        running, session, take = self.state.running, self.state.session, self._take
+        if running is None or session is None or take is None:
+            raise RuntimeError("an analysis without a running trial")
+        flags = (*recording.flags, *take.extra_flags)
+        recording = self._devices.with_pelvis(replace(recording, flags=flags), running.device_id)
+        test, side = running.slot.test, running.slot.side
+        analysis = await asyncio.get_running_loop().run_in_executor(
+            self._pool,
+            partial(
+                analyse,
+                recording,
+                test.kind,
+                take.calibration,
+                body_mass_kg=session.body_mass_kg,
+                lever_arm_m=session.lever_arm_m(test.movement, side),
+                fallback_tare_n=self._devices.fallback_tare_n(running.device_id),
+                settings=self._settings,
+            ),
+        )
+        identity = self._devices[running.device_id].identity
+        async with self._lock:
+            result = self._step(TrialAnalysed(recording, analysis, take.calibration, identity))
+            try:
+                await self._commit(result, None)
+            except StorageError as error:
+                log.error("trial not saved: %s", error)  # noqa: TRY400 - the line says it all
+                self._show(commit_failed(self.state, f"storage: {error}", self._rules))
+            else:
+                self._adopt(result, None)
+            self._take = None
+            self._settled.set()
+
+    # -- odds and ends --------------------------------------------------------------------
+
+    async def end_if_idle(self, now: Instant, idle_s: float) -> None:
+        """End the session when nothing was pressed or commanded for ``idle_s``."""
+        waiting = {Phase.CONFIRM, Phase.READY, Phase.COMPLETE}
+        if self.state.phase in waiting and now.mono_s - self.state.last_input_s >= idle_s:
+            log.info("session ended after %g minutes without input", idle_s / 60)
+            await self.give(EndSession())
+
+    def close(self) -> None:
+        """Let the analysis thread end."""
+        self._pool.shutdown()

@@ -1,0 +1,72 @@
+"""Flags on trials and deficits, and which of them make a trial invalid."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+
+class Flag(StrEnum):
+    """A named reason to doubt a result. CONTRACT names are published as they stand."""
+
+    # warn
+    TIMEOUT = "timeout"
+    SHORT_PREROLL = "short_preroll"
+    UNCALIBRATED = "uncalibrated"
+    PRE_TENSION = "pre_tension"
+    SPIKE = "spike"
+    SINGLE_READING = "single_reading"
+    LOW_RATE = "low_rate"
+    BEYOND_CALIBRATION = "beyond_calibration"
+    # reject
+    NO_BASELINE = "no_baseline"
+    TARE_LIMIT = "tare_limit"
+    OVERLOAD = "overload"
+    UNDER_RANGE = "under_range"
+    SATURATED = "saturated"
+    GAP = "gap"
+    CHECKSUM = "checksum"
+    BYTES_LOST = "bytes_lost"
+    QUEUE_OVERFLOW = "queue_overflow"
+    DISCONNECT = "disconnect"
+    NO_CONTRACTION = "no_contraction"
+    TOO_SHORT = "too_short"
+    PEAK_ON_SPIKE = "peak_on_spike"
+    NO_STABLE_HOLD = "no_stable_hold"
+    CALIBRATION_EXPIRED = "calibration_expired"
+    CALIBRATION_REVOKED = "calibration_revoked"
+    NO_CALIBRATION = "no_calibration"
+    DISCARDED = "discarded"
+    # on deficits
+    LEVER_ARM_MISSING = "lever_arm_missing"
+    PAIN_LIMITED = "pain_limited"
+    TESTER_LIMITED = "tester_limited"
+    DIFFERENT_DEVICES = "different_devices"
+    NOMINAL_CALIBRATION = "nominal_calibration"
+
+
+REJECTING: frozenset[Flag] = frozenset(
+    {
+        Flag.NO_BASELINE,
+        Flag.TARE_LIMIT,
+        Flag.OVERLOAD,
+        Flag.UNDER_RANGE,
+        Flag.SATURATED,
+        Flag.GAP,
+        Flag.CHECKSUM,
+        Flag.BYTES_LOST,
+        Flag.QUEUE_OVERFLOW,
+        Flag.DISCONNECT,
+        Flag.NO_CONTRACTION,
+        Flag.TOO_SHORT,
+        Flag.PEAK_ON_SPIKE,
+        Flag.NO_STABLE_HOLD,
+        Flag.CALIBRATION_EXPIRED,
+        Flag.CALIBRATION_REVOKED,
+        Flag.NO_CALIBRATION,
+        Flag.DISCARDED,
+    }
+)
+
+
+def is_valid(flags: Iterable[Flag]) -> bool:
+    """Tell whether a trial with these flags counts."""
+    return REJECTING.isdisjoint(flags)

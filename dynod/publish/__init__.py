@@ -1,0 +1,1 @@
+"""Messages, their schemas, and the one connection to the broker."""

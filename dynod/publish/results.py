@@ -1,0 +1,236 @@
+"""Results as they are published: trial, deficit, session (CONTRACT section 6)."""
+
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import Field, TypeAdapter
+
+from dynod.model.calibration import CalibrationStatus
+from dynod.model.clinical import Contraction, Fixation, InvolvedSide, Movement, Side
+from dynod.model.deficit import Classification, Reason, Summary
+from dynod.model.flags import Flag
+from dynod.model.trial import ResultStatus
+from dynod.publish.fields import (
+    TEXT_LENGTH,
+    IdentifierPart,
+    Message,
+    Name,
+    Number,
+    OptionalKey,
+    ResultRef,
+    ShortText,
+    StationPart,
+    Timestamp,
+    Uuid,
+)
+
+Sex: TypeAlias = Literal["male", "female", "other", "unknown"]
+BirthYear: TypeAlias = Annotated[int, Field(ge=1850, le=2100)]
+
+
+class PatientPart(IdentifierPart):
+    """Whom a result is about, as the record system names them."""
+
+    sex: OptionalKey[Sex] = None
+    """Administrative sex, in the codes of FHIR R4."""
+    birth_year: OptionalKey[BirthYear] = None
+
+
+class ResultMessage(Message):
+    """The envelope that every result carries."""
+
+    schema_id: str = Field(alias="schema")
+    result_id: Uuid
+    """Stays the same over all revisions."""
+    revision: Number
+    """A receiver drops a lower one than it has."""
+    sequence: Number
+    """One counter per stream over all results; a hole means a lost message."""
+    stream: Uuid
+    """Identity of the station's database."""
+    status: ResultStatus
+    station: StationPart
+    session_id: Uuid
+    patient: PatientPart
+    recorded_at: Timestamp
+    clock_synced: bool
+    """False when the station's wall clock had not been set from the network."""
+    software: ShortText
+
+
+class TestPart(Message):
+    """What was tested."""
+
+    __test__ = False  # not a pytest class
+
+    movement: Movement
+    position: str
+    side: Side
+    contraction: Contraction
+    fixation: Fixation
+
+
+class MetricsPart(Message):
+    """Numbers of a trial. Absent: does not apply. Null: could not be computed."""
+
+    peak_force_n: float | None = None
+    """Maximum of the low-pass filtered force, less the tare."""
+    raw_peak_force_n: float | None = None
+    """Largest sample, neither filtered nor tared."""
+    mean_force_n: float | None = None
+    """Mean over the best one second."""
+    time_to_peak_s: float | None = None
+    rfd_0_100_n_per_s: float | None = None
+    """Rate of force development over the first 100 ms from onset."""
+    rfd_0_200_n_per_s: float | None = None
+    """Rate of force development over the first 200 ms from onset."""
+    impulse_n_s: float | None = None
+    peak_torque_nm: float | None = None
+    """Peak force times the lever arm, where that is known."""
+    peak_force_n_per_kg: float | None = None
+    """Peak force per body mass, where that is known."""
+    angle_deg: float | None = None
+    """Range of motion from neutral to end range."""
+
+
+class QualityPart(Message):
+    """Whether a trial counts, and every reason to doubt it."""
+
+    valid: bool
+    flags: tuple[Flag, ...]
+
+
+class DevicePart(Message):
+    """Which unit measured."""
+
+    id: Name
+    profile: str
+    serial_number: OptionalKey[str] = None
+
+
+class TrialCalibrationPart(Message):
+    """On what ground the numbers are called newtons or degrees."""
+
+    status: CalibrationStatus
+    certificate_id: OptionalKey[str] = None
+    valid_until: OptionalKey[Timestamp] = None
+    expanded_uncertainty_n: float | None = None
+    """Expanded uncertainty (k = 2) at the peak force."""
+    expanded_uncertainty_deg: float | None = None
+    """Expanded uncertainty (k = 2) at the angle, for range of motion."""
+
+
+class TrialMessage(ResultMessage):
+    """One recording, valid or not."""
+
+    schema_id: Literal["dynod.trial/1"] = Field(alias="schema")
+    test: TestPart
+    familiarisation: bool
+    """True for practice trials, which are never averaged."""
+    trial_number: Number
+    """The slot's number within movement, position, contraction, side and familiarisation."""
+    metrics: MetricsPart
+    quality: QualityPart
+    device: DevicePart
+    calibration: TrialCalibrationPart
+    sample_rate_hz: float | None
+    """Measured rate."""
+    tare_n: float | None = None
+    """What was subtracted from the force; null when there was no baseline, absent for an angle."""
+    zero_deg: float | None = None
+    """The neutral position that the angle was measured from; absent for a force."""
+    pain_nrs: OptionalKey[Annotated[int, Field(ge=0, le=10)]] = None
+    """Pain during the trial, numeric rating scale."""
+    note: OptionalKey[Annotated[str, Field(max_length=TEXT_LENGTH)]] = None
+
+
+class SidePart(Message):
+    """One side's value, in the unit of the deficit's quantity."""
+
+    value: float
+    trials: Number
+    """How many valid trials it rests on."""
+    cv_percent: float | None
+    """Coefficient of variation; null with one trial."""
+    sem_percent: float | None = None
+    """Standard error of measurement from the error table; absent for range of motion."""
+
+
+class DeficitMessage(ResultMessage):
+    """A side-to-side answer; the numbers are null when it is not computable."""
+
+    schema_id: Literal["dynod.deficit/1"] = Field(alias="schema")
+    movement: Movement
+    muscle_group: str
+    quantity: str
+    summary: Summary
+    left: SidePart | None
+    right: SidePart | None
+    involved_side: InvolvedSide | None
+    reference_side: Side | None
+    weaker_side: Side | None
+    """Null when both are equal."""
+    mdc_source: str | None
+    """Where the minimal detectable change comes from."""
+    classification: Classification
+    reason: OptionalKey[Reason] = None
+    """Why it is not computable."""
+    trials: tuple[ResultRef, ...]
+    flags: tuple[Flag, ...]
+
+
+class StrengthDeficitMessage(DeficitMessage):
+    """A side-to-side answer about strength."""
+
+    quantity: Literal["peak_force_n", "peak_torque_nm"]
+    deficit_percent: float | None
+    """100·(1 − compared / reference); positive when the involved or weaker side is weaker."""
+    lsi_percent: float | None
+    """Limb symmetry index, 100·compared / reference."""
+    log_ratio_percent: float | None
+    """100·ln(left / right)."""
+    ci95_percent: tuple[float, float] | None
+    """95 % interval of the deficit, low first."""
+    mdc95_percent: float | None
+    """Minimal detectable change between the sides, 95 %."""
+    threshold_percent: float | None
+
+
+class AngleDeficitMessage(DeficitMessage):
+    """A side-to-side answer about range of motion."""
+
+    quantity: Literal["angle_deg"]
+    deficit_deg: float | None
+    """Reference less compared side."""
+    ci95_deg: tuple[float, float] | None
+    mdc95_deg: float | None
+    threshold_deg: float | None
+
+
+AnyDeficit: TypeAlias = StrengthDeficitMessage | AngleDeficitMessage
+DEFICIT: TypeAdapter[AnyDeficit] = TypeAdapter(
+    Annotated[AnyDeficit, Field(discriminator="quantity")]
+)
+
+
+class SkippedPart(Message):
+    """A movement and side that was not, or not wholly, tested."""
+
+    movement: Movement
+    side: Side
+    reason: ShortText
+
+
+class SessionMessage(ResultMessage):
+    """What a session consisted of, at its end."""
+
+    schema_id: Literal["dynod.session/1"] = Field(alias="schema")
+    started_at: Timestamp
+    ended_at: Timestamp
+    battery: str
+    operator: OptionalKey[IdentifierPart] = None
+    encounter: OptionalKey[IdentifierPart] = None
+    order: OptionalKey[IdentifierPart] = None
+    involved_side: InvolvedSide | None
+    trials: tuple[ResultRef, ...]
+    deficits: tuple[ResultRef, ...]
+    skipped: tuple[SkippedPart, ...]

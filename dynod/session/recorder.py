@@ -1,0 +1,249 @@
+"""One device's samples on their way into a recording.
+
+The recorder keeps a ring of the last second, cuts recordings by stream time alone, and finds
+begin and end itself where no button does (onset of force, stable holds of an angle). It never
+decides whether a trial may begin: the workflow arms it and tells it to begin or end.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+
+from dynod.core.segmentation import EventType, HoldDetector, OnsetDetector
+from dynod.core.settings import AnalysisSettings
+from dynod.model.calibration import Calibration
+from dynod.model.clinical import Kind
+from dynod.model.flags import Flag
+from dynod.model.samples import (
+    FloatArray,
+    Reject,
+    RejectReason,
+    SampleBlock,
+    concatenate,
+    empty_block,
+)
+from dynod.model.trial import Recording, StartedBy
+
+# A detector tells of a begin after its first sample: an onset 50 ms later, a movement away from
+# a stable hold up to seconds later. The ring reaches back that much further than the pre-roll.
+LATE_BEGIN_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What the recorder must know of its device; ``channels`` are the profile's."""
+
+    kind: Kind
+    channels: tuple[str, ...]
+    axis: str
+    nominal_rate_hz: float
+    mount_sign: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """The detector found the begin of a recording at ``t_s``; samples up to here were consumed."""
+
+    t_s: float
+    started_by: StartedBy
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The running recording is over (by detector, by its longest time, or by a broken stream)."""
+
+    recording: Recording
+
+
+@dataclass(slots=True)
+class _Running:
+    start_s: float
+    started_by: StartedBy
+    flags: list[Flag]
+
+
+class Recorder:
+    """Ring buffer, detectors and the running recording of one device."""
+
+    def __init__(
+        self, source: Source, settings: AnalysisSettings, calibration: Calibration
+    ) -> None:
+        self.source = source
+        self._settings = settings
+        self._calibration = calibration
+        self._blocks: deque[SampleBlock] = deque()
+        self._rejects: deque[tuple[float, Flag]] = deque()
+        self._running: _Running | None = None
+        self._detector: OnsetDetector | HoldDetector = (
+            OnsetDetector(settings) if source.kind is Kind.FORCE else HoldDetector(settings)
+        )
+        self._segment = -1
+        self._last_s = float("-inf")
+
+    @property
+    def armed(self) -> bool:
+        """Whether the detector may begin a recording."""
+        return self._detector.armed
+
+    @property
+    def baseline(self) -> float | None:
+        """What the detector holds values against now, in N or deg; for the live view."""
+        return self._detector.running_baseline()
+
+    @property
+    def recording(self) -> bool:
+        """Whether a recording is running."""
+        return self._running is not None
+
+    @property
+    def segment(self) -> int:
+        """Segment of the newest sample; -1 before the first."""
+        return self._segment
+
+    @property
+    def last_s(self) -> float:
+        """Stream time of the newest sample; -inf before the first."""
+        return self._last_s
+
+    @property
+    def latest(self) -> float | None:
+        """The newest sample in N or deg, untared; None before the first."""
+        if not self._blocks:
+            return None
+        return float(self._to_units(self._blocks[-1][-1:])[0])
+
+    def set_calibration(self, calibration: Calibration) -> None:
+        """Use another calibration for detection from the next sample on."""
+        self._calibration = calibration
+
+    def arm(self) -> None:
+        """Let the detector begin the next recording."""
+        self._detector.arm()
+
+    def disarm(self) -> None:
+        """Keep the detector's baseline running, but let it begin nothing."""
+        self._detector.disarm()
+
+    def begin(self, at_s: float | None, started_by: StartedBy) -> None:
+        """Begin a recording at a stream time, or at the newest sample."""
+        if started_by not in {StartedBy.ONSET, StartedBy.HOLD}:
+            self._detector.disarm()
+        start_s = self._last_s if at_s is None else at_s
+        self._running = _Running(start_s, started_by, [])
+
+    def end(self, at_s: float | None, *flags: Flag) -> Recording:
+        """End the running recording at a stream time, or at the newest sample."""
+        running = self._running
+        if running is None:
+            raise RuntimeError("no recording is running")
+        self._running = None
+        self._detector.disarm()
+        end_s = max(running.start_s, self._last_s if at_s is None else at_s)
+        first_s = running.start_s - self._settings.preroll_s
+        block = self._joined().between(first_s, end_s)
+        hurt = [flag for t_s, flag in self._rejects if first_s <= t_s <= end_s]
+        self._trim()
+        return Recording(
+            block=block,
+            start_s=running.start_s,
+            end_s=end_s,
+            started_by=running.started_by,
+            nominal_rate_hz=self.source.nominal_rate_hz,
+            flags=tuple(dict.fromkeys((*running.flags, *hurt, *flags))),
+            axis=self.source.axis,
+            mount_sign=self.source.mount_sign,
+        )
+
+    def reject(self, reject: Reject) -> None:
+        """Remember bytes that became no sample: they reject a trial that they fall into."""
+        flag = Flag.CHECKSUM if reject.reason is RejectReason.CHECKSUM else Flag.BYTES_LOST
+        self._rejects.append((max(reject.t_s, self._last_s), flag))
+        if self._running is None:
+            self._trim()
+
+    def mark(self, flag: Flag) -> None:
+        """Put a flag on the running recording, if there is one."""
+        if self._running is not None:
+            self._running.flags.append(flag)
+
+    def new_segment(self, flag: Flag = Flag.DISCONNECT) -> Ended | None:
+        """Drop the ring: stream time broke off. Ends a running recording with the flag."""
+        ended = Ended(self.end(None, flag)) if self._running is not None else None
+        self._blocks.clear()
+        self._rejects.clear()
+        self._detector.reset()
+        self._last_s = float("-inf")
+        return ended
+
+    def feed(self, block: SampleBlock) -> tuple[int, Began | Ended | None]:
+        """Take samples until something happens; return how many were taken, and what happened.
+
+        Call again with the rest of the block. A block of a new segment first ends what ran.
+        """
+        if block.segment != self._segment:
+            self._segment = block.segment
+            ended = self.new_segment()
+            if ended is not None:
+                return 0, ended
+        part, timed_out = self._until_timeout(block)
+        taken, event = self._detector.feed(part.t_s, self._to_units(part))
+        if taken:
+            self._keep(part[:taken])
+        if event is not None:
+            return taken, self._detected(event.kind, event.t_s)
+        if timed_out and taken == len(part):
+            start_s = self._running.start_s if self._running else self._last_s
+            return taken, Ended(self.end(start_s + self._settings.max_recording_s, Flag.TIMEOUT))
+        return taken, None
+
+    def tail(self, seconds: float) -> SampleBlock:
+        """Return the samples of the last ``seconds`` of the stream."""
+        return self._joined().between(self._last_s - seconds, self._last_s)
+
+    def history(self) -> SampleBlock:
+        """Return everything in the ring and the running recording."""
+        return self._joined()
+
+    def newtons(self, block: SampleBlock) -> FloatArray:
+        """Return a block's channel in N (or deg) under the current calibration, (n,)."""
+        return self._to_units(block)
+
+    def _to_units(self, block: SampleBlock) -> FloatArray:
+        values = self._calibration.apply(block.channel(self.source.axis))
+        return values * self.source.mount_sign if self.source.kind is Kind.ANGLE else values
+
+    def _until_timeout(self, block: SampleBlock) -> tuple[SampleBlock, bool]:
+        if self._running is None:
+            return block, False
+        limit_s = self._running.start_s + self._settings.max_recording_s
+        inside = int(np.searchsorted(block.t_s, limit_s, side="right"))
+        return block[:inside], inside < len(block)
+
+    def _detected(self, kind: EventType, t_s: float) -> Began | Ended | None:
+        if kind is EventType.END:
+            return Ended(self.end(None)) if self._running is not None else None
+        force = self.source.kind is Kind.FORCE
+        return Began(t_s, StartedBy.ONSET if force else StartedBy.HOLD)
+
+    def _keep(self, block: SampleBlock) -> None:
+        self._blocks.append(block)
+        self._last_s = float(block.t_s[-1])
+        if self._running is None:
+            self._trim()
+
+    def _trim(self) -> None:
+        oldest_s = self._last_s - self._settings.preroll_s - LATE_BEGIN_S
+        while len(self._blocks) > 1 and self._blocks[0].t_s[-1] < oldest_s:
+            self._blocks.popleft()
+        while self._rejects and self._rejects[0][0] < oldest_s:
+            self._rejects.popleft()
+
+    def _joined(self) -> SampleBlock:
+        if not self._blocks:
+            return empty_block(self.source.channels, max(self._segment, 0))
+        if len(self._blocks) > 1:
+            whole = concatenate(list(self._blocks))
+            self._blocks.clear()
+            self._blocks.append(whole)
+        return self._blocks[0]

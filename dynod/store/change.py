@@ -1,0 +1,50 @@
+"""What is committed together: records, the messages they cause, the reply they deserve."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from dynod.model.deficit import Deficit
+from dynod.model.session import Session, SessionSummary
+from dynod.model.trial import Trial
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxDraft:
+    """A message that waits for its sequence number.
+
+    ``render`` is called once, inside the transaction, with the number that the message gets; what
+    it returns is stored and sent as it stands, however often. What it raises rolls back everything.
+    """
+
+    result_id: UUID
+    revision: int
+    topic: str
+    content_type: str
+    render: Callable[[int], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredReply:
+    """The reply to a command, kept for a repeat of the same ``request_id``."""
+
+    request_id: str
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One transaction. ``at`` is the wall time, aware.
+
+    Sessions are written before the trials and deficits that belong to them. A trial, deficit or
+    summary that is already stored must come with a higher revision.
+    """
+
+    at: datetime
+    sessions: tuple[Session, ...] = ()
+    trials: tuple[Trial, ...] = ()
+    deficits: tuple[Deficit, ...] = ()
+    summary: SessionSummary | None = None
+    outbox: tuple[OutboxDraft, ...] = ()
+    reply: StoredReply | None = None

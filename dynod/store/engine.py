@@ -1,0 +1,112 @@
+"""The one connection to the SQLite file, the lock that makes it the only one, and its errors."""
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.pool import StaticPool
+
+from dynod.model.errors import StorageError
+
+BUSY_TIMEOUT_S = 5.0
+
+
+@contextmanager
+def expected_errors(path: Path) -> Iterator[None]:
+    """Turn what a database file can do to us into StorageError; defects pass as they are."""
+    try:
+        yield
+    except IntegrityError:
+        raise
+    except DBAPIError as error:
+        if not isinstance(error.orig, sqlite3.DatabaseError):
+            raise
+        raise StorageError(f"{path}: {error.orig}; {_advice(str(error.orig))}") from error
+
+
+def _advice(message: str) -> str:
+    if "full" in message:
+        return "free space on its file system"
+    if "readonly" in message or "unable to open" in message:
+        return "check who owns the file and its folder, and whether the file system is writable"
+    if "malformed" in message or "not a database" in message:
+        return "the file is damaged or not ours; restore a backup or name another storage.path"
+    if "locked" in message:
+        return "end the other program that has it open"
+    return "check the disk and its free space"
+
+
+class FileLock:
+    """An flock on ``<path>.lock``: exclusive for the owner, shared among readers."""
+
+    def __init__(self, path: Path, *, shared: bool) -> None:
+        self._path = path.with_name(path.name + ".lock")
+        self._descriptor = self._acquire(path, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+
+    def _acquire(self, path: Path, kind: int) -> int:
+        try:
+            descriptor = os.open(self._path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StorageError(f"{self._path}: {error.strerror}; {_advice('readonly')}") from error
+        try:
+            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(descriptor)
+            raise StorageError(
+                f"{path} is in use by another dynod process; stop it (systemctl stop dynod),"
+                " or give the command to the running daemon"
+            ) from error
+        return descriptor
+
+    def release(self) -> None:
+        """Let the next process in. The file stays: removing it would race with an opener."""
+        os.close(self._descriptor)
+
+
+def create_file(path: Path) -> None:
+    """Make the database file (0600) and its folder (0700) where they are missing."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise StorageError(f"{path}: {error.strerror}; {_advice('readonly')}") from error
+
+
+def make_engine(path: Path, *, readonly: bool) -> Engine:
+    """Return an engine with one durable connection.
+
+    The connection may be used from any thread, by one at a time. A transaction is immediate from
+    its first statement on, DDL included: SQLAlchemy begins it, not the sqlite3 module.
+    """
+    uri = f"file:{quote(str(path.absolute()))}?mode={'ro' if readonly else 'rw'}"
+
+    def connect() -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            uri,
+            uri=True,
+            timeout=BUSY_TIMEOUT_S,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        _configure(connection, readonly=readonly)
+        return connection
+
+    engine = create_engine("sqlite://", creator=connect, poolclass=StaticPool)
+    begin = "BEGIN" if readonly else "BEGIN IMMEDIATE"
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+    return engine
+
+
+def _configure(connection: sqlite3.Connection, *, readonly: bool) -> None:
+    connection.execute("PRAGMA foreign_keys = ON")
+    if readonly:
+        connection.execute("PRAGMA query_only = ON")
+        return
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
