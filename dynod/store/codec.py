@@ -8,10 +8,10 @@ model does not know is an error, because dropping it would lose data.
 import dataclasses
 import json
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from datetime import UTC, datetime
 from enum import Enum
-from functools import lru_cache
+from functools import cache
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 from uuid import UUID
 
@@ -53,7 +53,7 @@ def from_json(kind: type[T], text: str) -> T:
     what stands there.
     """
     try:
-        return cast("T", _reader(kind)(json.loads(text)))
+        return cast("T", _reader(cast("Hashable", kind))(json.loads(text)))
     except json.JSONDecodeError as error:
         raise StorageError(f"stored {kind.__name__} is no JSON at offset {error.pos}") from None
     except _Unreadable as error:
@@ -74,17 +74,17 @@ def _plain(value: object) -> object:
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if dataclasses.is_dataclass(value):
-        names = _field_names(type(value))
+        names = _field_names(cast("Hashable", type(value)))
         return {name: _plain(getattr(value, name)) for name in names}
     raise TypeError(f"{type(value).__name__} is no part of a record")
 
 
-@lru_cache(maxsize=None)
-def _field_names(kind: type) -> tuple[str, ...]:
-    return tuple(field.name for field in dataclasses.fields(kind))
+@cache
+def _field_names(kind: Hashable) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(cast("Any", kind)))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _reader(kind: Any) -> _Reader:
     """Return the function that turns plain JSON data into ``kind``."""
     if kind in _SIMPLE:

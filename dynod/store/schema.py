@@ -5,7 +5,7 @@ Alembic costs a third of a second to import, so it is imported only for a databa
 
 from pathlib import Path
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection
 
 from dynod.model.errors import StorageError
 
@@ -31,9 +31,11 @@ def is_current(connection: Connection, path: Path) -> bool:
 
 
 def _stored_revision(connection: Connection, path: Path) -> str | None:
-    names = inspect(connection).get_table_names()
+    query = "SELECT name FROM sqlite_master WHERE type = 'table'"
+    names = [row[0] for row in connection.exec_driver_sql(query)]
     if "alembic_version" in names:
-        return connection.scalar(text("SELECT version_num FROM alembic_version"))
+        found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+        return None if found is None else str(found)
     if names:
         raise StorageError(
             f"{path} is a database of another program; name another file in storage.path"

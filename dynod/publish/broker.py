@@ -1,0 +1,100 @@
+"""What is said to and heard from a broker, and how to reach it."""
+
+import ssl
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dynod.model.errors import BrokerError, ConfigError
+
+
+class PublishRefusedError(BrokerError):
+    """The broker is there but does not take this message."""
+
+
+class HungUpError(BrokerError):
+    """The broker, or what listens in its place, hung up before its first answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerSettings:
+    """How to reach the broker.
+
+    ``retry_s`` bounds the waits between attempts; ``ack_timeout_s`` is how long a broker that
+    is still connected may take to acknowledge.
+    """
+
+    host: str
+    port: int
+    client_id: str
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    tls: bool = False
+    ca_file: Path | None = None
+    certificate_file: Path | None = None
+    key_file: Path | None = None
+    keepalive_s: int = 20
+    retry_s: tuple[float, float] = (1.0, 30.0)
+    ack_timeout_s: float = 20.0
+
+    @property
+    def address(self) -> str:
+        """Host and port, for messages to people."""
+        return f"{self.host}:{self.port}"
+
+    def tls_context(self) -> ssl.SSLContext | None:
+        """Return the TLS settings, None without TLS.
+
+        Raises ConfigError when a certificate or key cannot be read or used.
+        """
+        if not self.tls:
+            return None
+        try:
+            context = ssl.create_default_context(cafile=self.ca_file)
+        except (OSError, ssl.SSLError) as error:
+            raise ConfigError(
+                f"[broker] ca_file: cannot use {self.ca_file} ({_cause(error)}); "
+                "it must be readable and hold certificates in PEM form"
+            ) from error
+        if self.certificate_file is not None:
+            self._load_client_certificate(context, self.certificate_file)
+        return context
+
+    def _load_client_certificate(self, context: ssl.SSLContext, certificate: Path) -> None:
+        try:
+            context.load_cert_chain(certificate, self.key_file)
+        except (OSError, ssl.SSLError) as error:
+            raise ConfigError(
+                f"[broker] client_certificate, client_key_file: cannot use {certificate} with "
+                f"{self.key_file} ({_cause(error)}); both must be readable PEM files that belong "
+                "together, the key without a passphrase"
+            ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message to publish. Live values carry ``expiry_s``, results never do."""
+
+    topic: str
+    payload: bytes = field(repr=False)
+    qos: int = 1
+    retain: bool = False
+    content_type: str = "application/json"
+    expiry_s: int | None = None
+    correlation_data: bytes | None = field(default=None, repr=False)
+    user_properties: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """A message that was delivered. ``retain``: it lay at the broker when we subscribed."""
+
+    topic: str
+    payload: bytes = field(repr=False)
+    retain: bool = False
+    response_topic: str | None = None
+    correlation_data: bytes | None = field(default=None, repr=False)
+    content_type: str | None = None
+
+
+def _cause(error: OSError) -> str:
+    return error.strerror or type(error).__name__

@@ -1,0 +1,69 @@
+"""One clear line for each way in which a broker cannot be reached: what, where, what to do."""
+
+import socket
+import ssl
+from collections.abc import Iterator, Mapping
+
+from dynod.model.errors import BrokerError
+from dynod.publish.broker import BrokerSettings, HungUpError
+
+# MQTT 5.0 section 2.4, reason codes of CONNACK and DISCONNECT.
+_ADVICE: Mapping[int, str] = {
+    0x84: "it does not speak MQTT 5; use a broker that does, such as mosquitto 2",
+    0x85: "it does not accept our client id; change [station] site or name",
+    0x86: "it refuses our user name or password; check [broker] username and password_file",
+    0x87: "it does not let us in; check [broker] username, password_file and its access list",
+    0x8E: "somebody else connected with our client id; two stations have the same site and name",
+    0x95: "a message was larger than it allows; raise its packet size limit",
+}
+
+
+def fault_line(error: Exception, settings: BrokerSettings) -> str:
+    """Return the line for an error of connecting, or of a connection that was lost."""
+    return f"broker {settings.address}: {_fault(error, settings)}"
+
+
+def _fault(error: BaseException, settings: BrokerSettings) -> str:
+    for link in _chain(error):
+        code = getattr(getattr(link, "rc", None), "value", None)
+        if isinstance(code, int) and code in _ADVICE:
+            return _ADVICE[code]
+        if isinstance(link, HungUpError):
+            hint = "accepts our client certificate" if settings.tls else "expects no TLS here"
+            return f"it hung up at once; check that it speaks MQTT 5 and {hint}"
+        if isinstance(link, ssl.SSLError):
+            return _tls_fault(link)
+        if isinstance(link, OSError):
+            return _network_fault(link)
+    if isinstance(error, BrokerError):
+        return str(error)
+    return "connection lost; connecting again"
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield the error and what it came from; the library puts its own in front of the system's."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _tls_fault(cause: ssl.SSLError) -> str:
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return (
+            f"its certificate is not trusted ({cause.verify_message}); check [broker] ca_file, "
+            "and that url names the host that the certificate is for"
+        )
+    return (
+        f"no TLS connection ({cause.reason}); check that the port speaks TLS and that it "
+        "accepts our client certificate"
+    )
+
+
+def _network_fault(cause: OSError) -> str:
+    if isinstance(cause, socket.gaierror):
+        return "host name not known; check [broker] url and the name service"
+    if isinstance(cause, ConnectionRefusedError):
+        return "connection refused; check that the broker runs and listens on this port"
+    if isinstance(cause, TimeoutError):
+        return "no answer; check the network, and that an MQTT 5 broker listens on this port"
+    return f"cannot be reached ({cause.strerror or type(cause).__name__}); check the network"

@@ -1,0 +1,306 @@
+"""The one connection to the broker: MQTT 5 through aiomqtt, which is imported here alone.
+
+Nothing is queued: what cannot be published now is refused now, and the outbox keeps it. Every
+connection gets a new client of the library, so that none of its memory outlives a connection.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from ssl import SSLContext
+from typing import Any
+
+import aiomqtt
+from paho.mqtt.client import MQTT_ERR_SUCCESS, Client
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from dynod.model.errors import BrokerError
+from dynod.publish.broker import (
+    BrokerSettings,
+    HungUpError,
+    Inbound,
+    Outgoing,
+    PublishRefusedError,
+)
+from dynod.publish.broker_faults import fault_line
+
+log = logging.getLogger(__name__)
+_library_log = logging.getLogger(f"{__name__}.library")
+_library_log.setLevel(logging.WARNING)
+
+# Well above the 16 KiB of a command, so that an oversized one is delivered and can be answered.
+MAX_PACKET_BYTES = 256 * 1024
+CONNACK_TIMEOUT_S = 10.0
+LEAVE_TIMEOUT_S = 5.0
+
+
+class _Client(aiomqtt.Client):
+    """One connection.
+
+    aiomqtt 2 takes any PUBACK for success, keeps a publisher waiting when the connection goes,
+    and waits for the answer of a broker that hung up; hence the three overrides.
+    """
+
+    def __init__(self, settings: BrokerSettings, tls: SSLContext | None, will: Outgoing) -> None:
+        connect = _properties(PacketTypes.CONNECT)
+        connect.MaximumPacketSize = MAX_PACKET_BYTES
+        super().__init__(
+            settings.host,
+            settings.port,
+            username=settings.username,
+            password=settings.password,
+            identifier=settings.client_id,
+            protocol=aiomqtt.ProtocolVersion.V5,
+            clean_start=True,
+            keepalive=settings.keepalive_s,
+            timeout=CONNACK_TIMEOUT_S,
+            tls_context=tls,
+            properties=connect,
+            will=aiomqtt.Will(
+                will.topic,
+                will.payload,
+                will.qos,
+                will.retain,
+                _message_properties(PacketTypes.WILLMESSAGE, will),
+            ),
+            logger=_library_log,
+        )
+        self._ack_timeout_s = settings.ack_timeout_s
+        self._acks: dict[int, asyncio.Future[ReasonCode]] = {}
+
+    @property
+    def lost(self) -> bool:
+        """Whether the connection is gone."""
+        return self._disconnected.done()
+
+    async def open(self) -> None:
+        """Connect; raises aiomqtt.MqttError or HungUpError. Leaves nothing open when cancelled."""
+        opening = asyncio.ensure_future(self.__aenter__())
+        try:
+            await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            # The thread that connects cannot be stopped; it gives up after a few seconds.
+            await asyncio.wait({opening})
+            if opening.exception() is None:
+                await self.leave(with_will=True)
+            raise
+
+    async def send(self, message: Outgoing) -> None:
+        """Publish; for QoS 1 until the broker has acknowledged."""
+        info = self._client.publish(
+            message.topic,
+            message.payload,
+            message.qos,
+            message.retain,
+            _message_properties(PacketTypes.PUBLISH, message),
+        )
+        if info.rc != MQTT_ERR_SUCCESS:
+            raise BrokerError("the connection is lost")
+        if info.is_published():
+            return
+        ack = asyncio.get_running_loop().create_future()
+        self._acks[info.mid] = ack
+        try:
+            await asyncio.wait(
+                {ack, self._disconnected},
+                timeout=self._ack_timeout_s,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+        finally:
+            self._acks.pop(info.mid, None)
+        self._check(ack, message.topic)
+
+    def _check(self, ack: asyncio.Future[ReasonCode], topic: str) -> None:
+        if not ack.done() and self.lost:
+            cause = self._disconnected.exception()
+            raise BrokerError(f"not published on {topic}: the connection was lost") from cause
+        if not ack.done():
+            raise BrokerError(f"not published on {topic}: the broker does not acknowledge")
+        if ack.result().is_failure:
+            raise PublishRefusedError(
+                f"the broker refuses what is published on {topic} ({ack.result()}); "
+                "check the broker's access list and limits for this user"
+            )
+
+    async def leave(self, *, with_will: bool) -> None:
+        """Disconnect; the broker publishes the last will if asked to."""
+        if self._disconnected.done():
+            self._disconnected.exception()  # it is told where it was noticed; not here again
+            return
+        name = "Disconnect with will message" if with_will else "Normal disconnection"
+        if self._client.disconnect(ReasonCode(PacketTypes.DISCONNECT, name)) == MQTT_ERR_SUCCESS:
+            await asyncio.wait({self._disconnected}, timeout=LEAVE_TIMEOUT_S)
+        if not self._disconnected.done():
+            self._disconnected.set_result(None)
+
+    def _on_publish(
+        self,
+        client: Client,  # noqa: ARG002 - the library's signature
+        userdata: Any,  # noqa: ARG002
+        mid: int,
+        reason_code: ReasonCode,
+        properties: Properties,  # noqa: ARG002
+    ) -> None:
+        ack = self._acks.pop(mid, None)
+        if ack is not None and not ack.done():
+            ack.set_result(reason_code)
+
+    def _on_disconnect(self, client: Client, userdata: Any, *details: Any) -> None:
+        if not self._connected.done():
+            self._connected.set_exception(HungUpError("no answer to the greeting"))
+        super()._on_disconnect(client, userdata, *details)
+
+
+class BrokerConnection:
+    """Stays connected: connects, subscribes, delivers, and connects again when lost.
+
+    ``will`` is asked at every attempt, because it says when we connected. ``on_connected`` runs
+    after every connect, ``on_message`` for each message in turn; both may publish.
+    """
+
+    def __init__(
+        self,
+        settings: BrokerSettings,
+        *,
+        filters: Sequence[str],
+        will: Callable[[], Outgoing],
+        on_connected: Callable[[], Awaitable[None]],
+        on_message: Callable[[Inbound], Awaitable[None]],
+    ) -> None:
+        self._settings = settings
+        self._filters = tuple(filters)
+        self._will = will
+        self._on_connected = on_connected
+        self._on_message = on_message
+        self._client: _Client | None = None
+        self._closing = asyncio.Event()
+        self._kicked = asyncio.Event()
+        self._reported: str | None = None
+
+    @property
+    def connected(self) -> bool:
+        """Whether a publish has a chance now."""
+        return self._client is not None and not self._client.lost
+
+    async def run(self) -> None:
+        """Stay connected until ``close``. Raises ConfigError for unusable certificate files."""
+        tls = self._settings.tls_context()
+        loop = asyncio.get_running_loop()
+        shortest_s, longest_s = self._settings.retry_s
+        wait_s = shortest_s
+        while not self._closing.is_set():
+            begun_s = loop.time()
+            try:
+                await self._connect_once(tls)
+            except (aiomqtt.MqttError, BrokerError) as error:
+                if self._closing.is_set():
+                    return
+                self._report(fault_line(error, self._settings))
+            if loop.time() - begun_s > longest_s:
+                wait_s = shortest_s
+            await self._pause(wait_s * _jitter())
+            wait_s = min(2 * wait_s, longest_s)
+
+    async def publish(self, message: Outgoing) -> None:
+        """Publish a message; with QoS 1, return once the broker has acknowledged it.
+
+        Raises PublishRefusedError when the broker does not take it, and BrokerError when there
+        is no connection or it is lost before the acknowledgement.
+        """
+        if self._client is None:
+            raise BrokerError(f"broker {self._settings.address}: not connected")
+        await self._client.send(message)
+
+    def kick(self) -> None:
+        """Cut the wait before the next attempt short."""
+        self._kicked.set()
+
+    async def close(self, goodbye: Outgoing | None = None) -> None:
+        """Say goodbye, disconnect, and let ``run`` return; no last will is published."""
+        self._closing.set()
+        self.kick()
+        client = self._client
+        if client is None:
+            return
+        if goodbye is not None:
+            with suppress(BrokerError):  # a broker that is gone publishes the last will instead
+                await client.send(goodbye)
+        await client.leave(with_will=False)
+
+    async def _connect_once(self, tls: SSLContext | None) -> None:
+        client = _Client(self._settings, tls, self._will())
+        await client.open()
+        try:
+            await self._subscribe(client)
+            self._client = client
+            log.info("broker %s: connected", self._settings.address)
+            self._reported = None
+            await self._on_connected()
+            async for message in client.messages:
+                await self._on_message(_inbound(message))
+        finally:
+            self._client = None
+            await client.leave(with_will=not self._closing.is_set())
+
+    async def _subscribe(self, client: _Client) -> None:
+        for topic in self._filters:
+            for code in await client.subscribe(topic, qos=1):
+                if isinstance(code, ReasonCode) and code.is_failure:
+                    log.warning(
+                        "broker %s: subscription to %s refused (%s); commands or receipts will "
+                        "not arrive until the broker's access list allows it",
+                        self._settings.address,
+                        topic,
+                        code,
+                    )
+
+    def _report(self, line: str) -> None:
+        """Warn about a new fault once; a fault that lasts is told at debug level."""
+        level = logging.DEBUG if line == self._reported else logging.WARNING
+        self._reported = line
+        log.log(level, "%s", line)
+
+    async def _pause(self, seconds: float) -> None:
+        if self._closing.is_set():
+            return
+        self._kicked.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._kicked.wait()
+
+
+def _jitter() -> float:
+    return random.uniform(0.7, 1.0)  # noqa: S311 - spreads reconnects, guards no secret
+
+
+def _properties(packet: int) -> Properties:
+    return Properties(packet)  # type: ignore[no-untyped-call]  # paho leaves it untyped
+
+
+def _message_properties(packet: int, message: Outgoing) -> Properties:
+    properties = _properties(packet)
+    properties.PayloadFormatIndicator = 1
+    properties.ContentType = message.content_type
+    if message.expiry_s is not None:
+        properties.MessageExpiryInterval = message.expiry_s
+    if message.correlation_data is not None:
+        properties.CorrelationData = message.correlation_data
+    if message.user_properties:
+        properties.UserProperty = list(message.user_properties)
+    return properties
+
+
+def _inbound(message: aiomqtt.Message) -> Inbound:
+    properties = message.properties
+    return Inbound(
+        topic=message.topic.value,
+        payload=message.payload,
+        retain=message.retain,
+        response_topic=getattr(properties, "ResponseTopic", None),
+        correlation_data=getattr(properties, "CorrelationData", None),
+        content_type=getattr(properties, "ContentType", None),
+    )

@@ -1,0 +1,1 @@
+"""Bytes to samples, without input or output: profiles, framing, dialogues, stream time."""

@@ -1,0 +1,88 @@
+"""What a chunk becomes, put together in the order of the wire."""
+
+import numpy as np
+
+from dynod.model.samples import (
+    Decoded,
+    DeviceEvent,
+    EventKind,
+    FloatArray,
+    Reject,
+    RejectReason,
+    SampleBlock,
+    StatusArray,
+    concatenate,
+)
+from dynod.wire.profile import Saturation
+
+_ZEROS = np.zeros(8192, np.uint8)
+_ZEROS.flags.writeable = False
+
+
+class Assembly:
+    """Collects samples, events, rejects and replies of one chunk; knows segment and last time."""
+
+    def __init__(self, channels: tuple[str, ...], saturation: tuple[Saturation, ...]) -> None:
+        self.segment = 0
+        self.last_s = float("-inf")
+        self._channels = channels
+        self._saturation = saturation
+        self._blocks: list[SampleBlock] = []
+        self._events: list[DeviceEvent] = []
+        self._rejects: list[Reject] = []
+        self._replies: list[bytes] = []
+
+    def new_segment(self) -> None:
+        """Let what follows belong to a new segment."""
+        self.segment += 1
+        self.last_s = float("-inf")
+
+    def samples(self, t_s: FloatArray, values: FloatArray) -> None:
+        """Add samples: ``t_s`` (n,), ``values`` (n, channels)."""
+        status, values = self._status(values)
+        self._blocks.append(SampleBlock(t_s, values, status, self._channels, self.segment))
+        self.last_s = float(t_s[-1])
+
+    def event(self, kind: EventKind, t_s: float) -> None:
+        """Add a button event."""
+        self._events.append(DeviceEvent(kind, t_s, self.segment))
+
+    def reject(self, reason: RejectReason, length: int) -> None:
+        """Add bytes that became nothing."""
+        self._rejects.append(Reject(reason, self.last_s, self.segment, length))
+
+    def reply(self, line: bytes) -> None:
+        """Add a line or frame that answers a command."""
+        self._replies.append(line)
+
+    def take(self) -> Decoded:
+        """Return everything collected, and begin afresh."""
+        blocks = self._blocks
+        if len(blocks) > 1:
+            blocks = _merged(blocks)
+        decoded = Decoded(
+            tuple(blocks), tuple(self._events), tuple(self._rejects), tuple(self._replies)
+        )
+        self._blocks, self._events, self._rejects, self._replies = [], [], [], []
+        return decoded
+
+    def _status(self, values: FloatArray) -> tuple[StatusArray, FloatArray]:
+        if not self._saturation:
+            count = len(values)
+            return (_ZEROS[:count] if count <= len(_ZEROS) else np.zeros(count, np.uint8)), values
+        status = np.zeros(len(values), np.uint8)
+        for end in self._saturation:
+            status[np.any(values == end.value, axis=1)] |= end.status
+        return status, np.where(status[:, None] == 0, values, np.nan)
+
+
+def _merged(blocks: list[SampleBlock]) -> list[SampleBlock]:
+    merged: list[SampleBlock] = []
+    run = [blocks[0]]
+    for block in blocks[1:]:
+        if block.segment != run[0].segment:
+            merged.append(concatenate(run))
+            run = []
+        run.append(block)
+    merged.append(concatenate(run))
+    return merged

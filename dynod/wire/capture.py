@@ -1,0 +1,108 @@
+"""Captures: recorded or documented bytes with their timing, and what they must decode to.
+
+A capture is ``<case>.bin`` (the bytes), ``<case>.chunks.json`` (how they arrived) and
+``<case>.expect.json`` (what they mean). This module only turns JSON text into records and back.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from dynod.model.errors import ConfigError
+from dynod.model.samples import Chunk, Decoded, SampleBlock, concatenate
+
+Origin = Literal["documented", "recorded", "simulated"]
+_CHUNK_KEYS = {"aligned", "chunks"}
+_EXPECT_KEYS = {"origin", "source", "channels", "t_s", "values", "events", "rejects"}
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """``chunks``: (arrival in s, length in bytes) each. ``aligned``: byte 0 begins a frame."""
+
+    chunks: tuple[tuple[float, int], ...]
+    aligned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What a capture means: times (None where they depend on arrival), values, marks."""
+
+    origin: Origin
+    source: str
+    channels: tuple[str, ...]
+    t_s: tuple[float, ...] | None
+    values: tuple[tuple[float | None, ...], ...]
+    events: tuple[tuple[str, float], ...]
+    rejects: tuple[tuple[str, int], ...]
+
+
+def parse_timing(text: str) -> Timing:
+    """Read the text of ``.chunks.json``; raises ConfigError."""
+    data = _object(text, _CHUNK_KEYS)
+    chunks = tuple((float(arrival), int(length)) for arrival, length in data["chunks"])
+    return Timing(chunks, bool(data["aligned"]))
+
+
+def parse_expectation(text: str) -> Expectation:
+    """Read the text of ``.expect.json``; raises ConfigError."""
+    data = _object(text, _EXPECT_KEYS)
+    if data["origin"] not in {"documented", "recorded", "simulated"}:
+        raise ConfigError("origin must be documented, recorded or simulated")
+    times = data["t_s"]
+    return Expectation(
+        origin=data["origin"],
+        source=data["source"],
+        channels=tuple(data["channels"]),
+        t_s=None if times is None else tuple(times),
+        values=tuple(tuple(row) for row in data["values"]),
+        events=tuple((kind, t_s) for kind, t_s in data["events"]),
+        rejects=tuple((reason, length) for reason, length in data["rejects"]),
+    )
+
+
+def format_expectation(expectation: Expectation) -> str:
+    """Return the text of ``.expect.json``."""
+    data = {name: getattr(expectation, name) for name in Expectation.__slots__}
+    lines = [f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in data.items()]
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def format_timing(timing: Timing) -> str:
+    """Return the text of ``.chunks.json``."""
+    return json.dumps({"aligned": timing.aligned, "chunks": timing.chunks}) + "\n"
+
+
+def chunks_of(data: bytes, timing: Timing) -> list[Chunk]:
+    """Cut the bytes of a capture as they arrived; raises ConfigError when lengths disagree."""
+    if sum(length for _, length in timing.chunks) != len(data):
+        raise ConfigError("the chunk lengths do not add up to the capture's length")
+    chunks, position = [], 0
+    for arrival_s, length in timing.chunks:
+        chunks.append(Chunk(data[position : position + length], arrival_s))
+        position += length
+    return chunks
+
+
+def joined_blocks(decoded: Sequence[Decoded]) -> list[SampleBlock]:
+    """Return all samples of many chunks, one block per segment."""
+    by_segment: dict[int, list[SampleBlock]] = {}
+    for block in _blocks(decoded):
+        by_segment.setdefault(block.segment, []).append(block)
+    return [concatenate(blocks) for _, blocks in sorted(by_segment.items())]
+
+
+def _blocks(decoded: Iterable[Decoded]) -> Iterable[SampleBlock]:
+    for item in decoded:
+        yield from item.blocks
+
+
+def _object(text: str, keys: set[str]) -> dict[str, Any]:
+    try:
+        data = json.loads(text)
+    except ValueError as error:
+        raise ConfigError(f"not JSON: {error}") from error
+    if not isinstance(data, dict) or set(data) != keys:
+        raise ConfigError(f"needs exactly the keys {', '.join(sorted(keys))}")
+    return data

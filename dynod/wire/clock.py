@@ -1,0 +1,106 @@
+"""Stream time: from device stamps, or from the nominal rate held to arrival."""
+
+import numpy as np
+
+from dynod.model.samples import FloatArray
+from dynod.wire.profile import DeviceClock, NominalClock
+
+
+class StampClock:
+    """Unwraps a device's counter. A backward stamp or a leap means that the device restarted.
+
+    Wrap and restart look alike in one number; they are told apart by the distance: modulo the
+    counter's range, the next stamp lies at most ``max_gap_s`` ahead, or it is not the same run.
+    """
+
+    def __init__(self, profile: DeviceClock) -> None:
+        self._range = 1 << profile.bits
+        self._unit_s = profile.unit_s
+        self._max_ticks = round(profile.max_gap_s / profile.unit_s)
+        self._last = 0  # unwrapped ticks
+        self._running = False
+
+    def reset(self) -> None:
+        """Begin a new segment with the next stamp."""
+        self._running = False
+
+    def one(self, stamp: int) -> tuple[float, bool]:
+        """Return the stream time of a sample's stamp, and whether it begins a new segment."""
+        if not 0 <= stamp < self._range:
+            stamp %= self._range
+        ahead = (stamp - self._last) % self._range
+        fresh = not self._running or ahead > self._max_ticks
+        self._last = stamp if fresh else self._last + ahead
+        broke = fresh and self._running
+        self._running = True
+        return self._last * self._unit_s, broke
+
+    def many(self, stamps: np.ndarray) -> FloatArray | None:
+        """Return stream times, (n,), when all stamps go on from the last one; else None."""
+        previous = np.empty_like(stamps)
+        previous[0] = self._last % self._range if self._running else stamps[0]
+        previous[1:] = stamps[:-1]
+        ahead = (stamps - previous) % self._range
+        if int(ahead.max()) > self._max_ticks:
+            return None
+        base = self._last if self._running else int(stamps[0])
+        ticks = base + np.cumsum(ahead)
+        self._last, self._running = int(ticks[-1]), True
+        times: FloatArray = ticks * self._unit_s
+        return times
+
+    def event(self, stamp: int) -> tuple[float, bool]:
+        """Return the stream time of an event, and whether it begins a new segment.
+
+        Events may be stamped a little before the newest sample; they do not move the clock.
+        """
+        if not self._running:
+            return self.one(stamp)
+        half = self._range // 2
+        ahead = (stamp - self._last + half) % self._range - half
+        if abs(ahead) > self._max_ticks:
+            return self.one(stamp)
+        return (self._last + ahead) * self._unit_s, False
+
+
+class ArrivalClock:
+    """Stream time of a device without stamps, in seconds of the station's monotonic clock.
+
+    Samples advance by an interval that begins at the nominal one and follows the arrivals slowly
+    (a phase-locked loop: a tenth of the phase error and a hundredth into the interval per chunk),
+    so that clumps of a serial adapter do not become jitter and a slow or fast crystal does not
+    become drift. When a chunk comes more than ``max_gap_s`` late, time leaps to its arrival:
+    something is missing there, and the core will see a gap.
+    """
+
+    _PHASE_GAIN = 0.1
+    _INTERVAL_GAIN = 0.01
+
+    def __init__(self, profile: NominalClock, rate_hz: float) -> None:
+        self._nominal_s = 1.0 / rate_hz
+        self._interval_s = self._nominal_s
+        self._max_gap_s = profile.max_gap_s
+        self._last_s: float | None = None
+
+    def reset(self) -> None:
+        """Begin a new segment with the next chunk."""
+        self._last_s = None
+        self._interval_s = self._nominal_s
+
+    def many(self, count: int, arrival_s: float) -> FloatArray:
+        """Return the times of ``count`` samples that arrived together, (count,), rising."""
+        if self._last_s is None:
+            self._last_s = arrival_s - count * self._interval_s
+        late_s = arrival_s - (self._last_s + count * self._interval_s)
+        start_s, step_s = self._last_s, self._interval_s
+        if late_s > self._max_gap_s:
+            start_s = arrival_s - count * step_s
+        else:
+            late_s = max(late_s, -self._max_gap_s)
+            step_s += self._PHASE_GAIN * late_s / count
+            drift_s = self._interval_s + self._INTERVAL_GAIN * late_s / count
+            self._interval_s = min(max(drift_s, self._nominal_s / 8), self._nominal_s * 8)
+        step_s = max(step_s, 0.1 * self._interval_s)
+        times: FloatArray = start_s + step_s * np.arange(1, count + 1, dtype=np.float64)
+        self._last_s = float(times[-1])
+        return times
