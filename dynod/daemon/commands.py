@@ -9,14 +9,17 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 
+from dynod.daemon.clock import instant
 from dynod.daemon.station import Station
 from dynod.daemon.writer import Writer
 from dynod.model.errors import StorageError
-from dynod.model.session import Phase
+from dynod.model.session import Identifier
 from dynod.publish import commands as wire
-from dynod.publish.commands import CommandRefused, parse_command, reply_error, reply_ok
+from dynod.publish.commands import parse_command, reply_error, reply_ok
+from dynod.publish.fields import IdentifierPart
+from dynod.publish.refusals import CommandRefused
 from dynod.session import inputs
-from dynod.session.replies import ErrorCode, Refused
+from dynod.session.replies import Refused
 from dynod.store.change import Change, StoredReply
 
 log = logging.getLogger(__name__)
@@ -77,10 +80,53 @@ class CommandService:
         else:
             fields = self._status()
         reply = stored(fields)
-        change = Change(reply=reply, at=self._station.now().wall)
+        change = Change(reply=reply, at=instant().wall)
         await self._writer.call(self._writer.store.commit, change)
         return reply.payload
 
     def _refuse(self, refusal: CommandRefused) -> bytes:
         self._station.count_refused(refusal.code)
         return reply_error(refusal)
+
+
+def _input_of(command: wire.Command) -> inputs.Input | None:
+    """Return the workflow's input for a command; None for what the workflow does not know."""
+    match command:
+        case wire.StartSession():
+            return _start_session(command)
+        case wire.StartTrial():
+            return inputs.StartTrial(command.device)
+        case wire.StopTrial():
+            return inputs.StopTrial(command.device)
+        case wire.RedoTrial():
+            return inputs.RedoTrial(command.result_id)
+        case wire.SelectTest():
+            return inputs.SelectTest(command.movement, command.side)
+        case _:
+            plain = _PLAIN.get(type(command))
+            return plain() if plain is not None else None
+
+
+_PLAIN: dict[type[wire.Command], Callable[[], inputs.Input]] = {
+    wire.EndSession: inputs.EndSession,
+    wire.DiscardTrial: inputs.DiscardTrial,
+    wire.ConfirmChange: inputs.ConfirmChange,
+    wire.NextTest: inputs.NextTest,
+}
+
+
+def _start_session(command: wire.StartSession) -> inputs.StartSession:
+    return inputs.StartSession(
+        patient=command.patient_record(),
+        encounter=_identifier(command.encounter),
+        order=_identifier(command.order),
+        operator=_identifier(command.operator),
+        body_mass_kg=command.body_mass_kg,
+        involved_side=command.involved_side,
+        lever_arms_m=command.lever_arms(),
+        battery=command.battery,
+    )
+
+
+def _identifier(part: IdentifierPart | None) -> Identifier | None:
+    return Identifier(part.system, part.id) if part is not None else None

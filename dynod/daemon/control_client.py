@@ -4,6 +4,7 @@ import json
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Self
 
 from dynod.model.errors import DynodError, UsageError
 
@@ -36,7 +37,7 @@ class ControlClient:
             ) from error
         self._file = self._socket.makefile("rwb")
 
-    def __enter__(self) -> "ControlClient":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:

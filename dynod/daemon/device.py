@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from dynod.daemon.link import Link
 from dynod.daemon.ports import LineSettings, PortGoneError, SerialPort, port_of_unit
@@ -13,6 +13,7 @@ from dynod.model.device import DeviceIdentity, DeviceState
 from dynod.model.errors import DeviceError
 from dynod.model.flags import Flag
 from dynod.model.samples import Chunk
+from dynod.model.trial import StartedBy
 from dynod.wire.decoder import Decoder
 from dynod.wire.dialogue import Dialogue, DialoguePhase, Step, make_dialogue
 from dynod.wire.profile import Profile
@@ -46,11 +47,10 @@ class Where:
 
 @dataclass(slots=True)
 class DeviceStatus:
-    """What ``devices/{id}/status`` says; ``rejects`` are counted by reason."""
+    """What ``devices/{id}/status`` says of the life-cycle."""
 
     state: DeviceState = DeviceState.ABSENT
     fault: str | None = None
-    rejects: dict[str, int] = field(default_factory=dict)
 
 
 class DeviceRunner:
@@ -62,19 +62,29 @@ class DeviceRunner:
         profile: Profile,
         where: Where,
         stream: Stream,
-        changed: Callable[[], Awaitable[None]],
+        changed: Callable[["DeviceRunner"], None],
+        fed: Callable[["DeviceRunner"], None],
     ) -> None:
         self.identity = identity
         self.profile = profile
         self.stream = stream
         self.status = DeviceStatus()
-        self.fed: Callable[[], None] = lambda: None
         self._where = where
         self._changed = changed
+        self._fed = fed
         self._decoder = Decoder(profile)
         self._stopping = asyncio.Event()
         self._wait_s = LOOK_AGAIN_S
         self._link: Link | None = None
+        self._resting_n: float | None = None
+
+    @property
+    def resting_n(self) -> float | None:
+        """What the live value is held against: the baseline, as it was when recording began."""
+        recorder = self.stream.recorder
+        if not recorder.recording:
+            self._resting_n = recorder.baseline
+        return self._resting_n
 
     @property
     def streaming(self) -> bool:
@@ -97,6 +107,11 @@ class DeviceRunner:
             if not self._stopping.is_set():
                 await self._pause()
 
+    def begin(self, at_s: float | None, started_by: StartedBy) -> None:
+        """Begin the recording of the running trial."""
+        self._resting_n = self.stream.recorder.baseline
+        self.stream.recorder.begin(at_s, started_by)
+
     def stop(self) -> None:
         """Have the device stopped and its port closed; ``run`` then returns."""
         self._stopping.set()
@@ -116,12 +131,12 @@ class DeviceRunner:
         self._decoder.new_segment()
         async with Link(port) as link:
             self._link = link
-            await self._set(DeviceState.OPENING, None)
+            self._set(DeviceState.OPENING, None)
             await self._converse(link, make_dialogue(self.profile))
 
     async def _converse(self, link: Link, dialogue: Dialogue) -> None:
         """Drive the dialogue and feed the stream until the device is lost or stopped."""
-        step = await self._take(dialogue.start(time.monotonic()), link)
+        step = self._take(dialogue.start(time.monotonic()), link)
         heard_s = time.monotonic()
         while not self._stopping.is_set():
             streaming = step.phase is DialoguePhase.STREAMING
@@ -131,7 +146,7 @@ class DeviceRunner:
                 heard_s = chunk.arrival_s
                 step = await self._chunk(chunk, step, link, dialogue)
             elif not streaming:
-                step = await self._take(dialogue.tick(time.monotonic()), link)
+                step = self._take(dialogue.tick(time.monotonic()), link)
             elif time.monotonic() >= (until_s or 0.0):
                 raise _StaleError(
                     f"{link.port.path}: no data for {self.profile.stale_s:g} s; "
@@ -145,16 +160,16 @@ class DeviceRunner:
             step = dialogue.receive(
                 decoded.replies, chunk.arrival_s, data_seen=bool(decoded.blocks)
             )
-            await self._take(step, link)
+            self._take(step, link)
         if step.phase is DialoguePhase.STREAMING:
             if link.overflowed:
                 link.overflowed = False
                 self.stream.recorder.mark(Flag.QUEUE_OVERFLOW)
             await self.stream.feed(decoded, chunk.arrival_s)
-            self.fed()
+            self._fed(self)
         return step
 
-    async def _take(self, step: Step, link: Link) -> Step:
+    def _take(self, step: Step, link: Link) -> Step:
         """Send what the dialogue wants sent, and show its phase as the device's state."""
         if step.send:
             link.write(step.send)
@@ -165,7 +180,7 @@ class DeviceRunner:
             if state is DeviceState.STREAMING:
                 self._wait_s = LOOK_AGAIN_S
                 log.info("%s: streaming from %s", self.identity.device_id, link.port.path)
-            await self._set(state, None)
+            self._set(state, None)
         return step
 
     async def _farewell(self, link: Link, dialogue: Dialogue) -> None:
@@ -189,13 +204,13 @@ class DeviceRunner:
         level = logging.DEBUG if fault == self.status.fault else logging.WARNING
         log.log(level, "%s: %s", self.identity.device_id, fault)
         self._wait_s = min(2 * self._wait_s, LONGEST_WAIT_S) if longer else LOOK_AGAIN_S
-        await self._set(state, fault)
+        self._set(state, fault)
         await self.stream.broken()
 
-    async def _set(self, state: DeviceState, fault: str | None) -> None:
+    def _set(self, state: DeviceState, fault: str | None) -> None:
         # A fault stays on display until the device streams again.
         keep = fault is None and state is not DeviceState.STREAMING
         fault = self.status.fault if keep else fault
         if (state, fault) != (self.status.state, self.status.fault):
             self.status.state, self.status.fault = state, fault
-            await self._changed()
+            self._changed(self)

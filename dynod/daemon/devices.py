@@ -49,7 +49,7 @@ class StationDevices:
         settings: AnalysisSettings,
         *,
         allow_nominal: bool,
-        latest_time: datetime | None,
+        latest_time: datetime,
     ) -> None:
         self._runners = {runner.identity.device_id: runner for runner in runners}
         self._uses = uses
@@ -116,12 +116,13 @@ class StationDevices:
         clock battery boots in the past (DESIGN section 3, rule 5).
         """
         runner = self[device_id]
+        self._latest_time = max(now.wall, self._latest_time)
         return judge_calibration(
             self._certificates,
             profile=runner.identity.profile,
             serial_number=runner.identity.serial_number,
             nominal_coefficients=runner.profile.nominal_coefficients,
-            at=max(now.wall, self._latest_time or now.wall),
+            at=self._latest_time,
             allow_nominal=self._allow_nominal,
         )
 

@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Protocol
 
 from dynod.core.analysis import analyse
 from dynod.core.settings import AnalysisSettings
@@ -24,10 +23,9 @@ from dynod.model.calibration import Calibration
 from dynod.model.errors import StorageError
 from dynod.model.flags import Flag
 from dynod.model.session import Phase
-from dynod.model.trial import Recording, StartedBy
+from dynod.model.trial import Recording
 from dynod.session.buttons import ButtonAct
 from dynod.session.inputs import (
-    DiscardTrial,
     EndSession,
     Input,
     Instant,
@@ -44,13 +42,6 @@ from dynod.session.workflow import commit_failed, step
 from dynod.store.change import StoredReply
 
 log = logging.getLogger(__name__)
-
-
-class TaskMaker(Protocol):
-    """An asyncio.TaskGroup, or what stands for one."""
-
-    def create_task(self, coro: object, /) -> object:
-        """Run a coroutine; its unexpected exception ends the daemon."""
 
 
 @dataclass(slots=True)
@@ -71,7 +62,7 @@ class Station:
         writer: Writer,
         letterhead: Letterhead,
         settings: AnalysisSettings,
-        tasks: TaskMaker,
+        tasks: asyncio.TaskGroup,
         state: State,
     ) -> None:
         self.state = state
@@ -150,7 +141,7 @@ class Station:
         try:
             await self.give(given, at=at)
         except Refused as refusal:
-            self.refused[refusal.code] += 1
+            self.count_refused(refusal.code)
             self._show(replace(self.state, problem=refusal.message))
         except StorageError as error:
             self._show(commit_failed(self.state, f"storage: {error}", self._rules))
@@ -198,7 +189,9 @@ class Station:
 
     def _begin_recording(self, effect: BeginRecording, at: StreamMoment | None) -> None:
         device = self._devices[effect.device_id]
-        self._take = _Take(self._devices.calibration(effect.device_id, instant()))
+        calibration = self._devices.calibration(effect.device_id, instant())
+        device.stream.recorder.set_calibration(calibration)
+        self._take = _Take(calibration)
         device.begin(self._devices.stream_time(at, effect.device_id), effect.started_by)
         if not device.streaming:  # lost while the reply was being stored
             self._tasks.create_task(device.stream.broken())
@@ -251,12 +244,28 @@ class Station:
 
     # -- odds and ends --------------------------------------------------------------------
 
+    def tare(self, device_id: str | None) -> float:
+        """Take the fallback tare of a force device, in N; raises Refused."""
+        if self.state.phase not in {Phase.IDLE, Phase.READY, Phase.CONFIRM}:
+            raise Refused(ErrorCode.WRONG_PHASE, f"not possible in phase {self.state.phase}")
+        return self._devices.take_tare(device_id)
+
+    def count_refused(self, reason: str) -> None:
+        """Count an input that changed nothing; ``status`` shows the counters."""
+        self.refused[reason] += 1
+        for listener in self.committed:
+            listener()
+
     async def end_if_idle(self, now: Instant, idle_s: float) -> None:
         """End the session when nothing was pressed or commanded for ``idle_s``."""
         waiting = {Phase.CONFIRM, Phase.READY, Phase.COMPLETE}
         if self.state.phase in waiting and now.mono_s - self.state.last_input_s >= idle_s:
             log.info("session ended after %g minutes without input", idle_s / 60)
             await self.give(EndSession())
+
+    def rearm(self) -> None:
+        """Arm the detectors for the state that the daemon begins with."""
+        self._arm()
 
     def close(self) -> None:
         """Let the analysis thread end."""

@@ -15,6 +15,17 @@ class HungUpError(BrokerError):
     """The broker, or what listens in its place, hung up before its first answer."""
 
 
+class _TidySocket(ssl.SSLSocket):
+    """Closes itself when the handshake fails; the library would leave it to the collector."""
+
+    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002 - ssl's signature
+        try:
+            super().do_handshake(block)
+        except OSError:
+            self.close()
+            raise
+
+
 @dataclass(frozen=True, slots=True)
 class BrokerSettings:
     """How to reach the broker.
@@ -55,6 +66,7 @@ class BrokerSettings:
                 f"[broker] ca_file: cannot use {self.ca_file} ({_cause(error)}); "
                 "it must be readable and hold certificates in PEM form"
             ) from error
+        context.sslsocket_class = _TidySocket
         if self.certificate_file is not None:
             self._load_client_certificate(context, self.certificate_file)
         return context

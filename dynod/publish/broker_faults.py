@@ -13,7 +13,7 @@ _ADVICE: Mapping[int, str] = {
     0x85: "it does not accept our client id; change [station] site or name",
     0x86: "it refuses our user name or password; check [broker] username and password_file",
     0x87: "it does not let us in; check [broker] username, password_file and its access list",
-    0x8E: "somebody else connected with our client id; two stations have the same site and name",
+    0x8E: "somebody connected with our client id; no two stations may have the same site and name",
     0x95: "a message was larger than it allows; raise its packet size limit",
 }
 
@@ -28,16 +28,19 @@ def _fault(error: BaseException, settings: BrokerSettings) -> str:
         code = getattr(getattr(link, "rc", None), "value", None)
         if isinstance(code, int) and code in _ADVICE:
             return _ADVICE[code]
-        if isinstance(link, HungUpError):
-            hint = "accepts our client certificate" if settings.tls else "expects no TLS here"
-            return f"it hung up at once; check that it speaks MQTT 5 and {hint}"
+        if isinstance(link, HungUpError | ConnectionResetError):
+            hint = "TLS and accepts our client certificate" if settings.tls else "no TLS"
+            return f"it hung up at once; check that this port speaks MQTT 5 with {hint}"
         if isinstance(link, ssl.SSLError):
             return _tls_fault(link)
         if isinstance(link, OSError):
             return _network_fault(link)
     if isinstance(error, BrokerError):
         return str(error)
-    return "connection lost; connecting again"
+    return (
+        "connection lost; connecting again (when this repeats, check the network, and that no "
+        "other station has the same site and name)"
+    )
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -30,7 +30,8 @@ from dynod.publish.broker_faults import fault_line
 
 log = logging.getLogger(__name__)
 _library_log = logging.getLogger(f"{__name__}.library")
-_library_log.setLevel(logging.WARNING)
+# What it logs as an error comes to us as an exception too, and is told once, with advice.
+_library_log.setLevel(logging.CRITICAL)
 
 # Well above the 16 KiB of a command, so that an oversized one is delivered and can be answered.
 MAX_PACKET_BYTES = 256 * 1024

@@ -108,12 +108,14 @@ def _write_trial(connection: Connection, trial: Trial) -> None:
     if metrics := metric_rows(trial):
         connection.execute(_INSERT_METRIC, metrics)
     if trial.recording is not None:
-        _write_raw(connection, row["result_id"], trial.recording)
+        _write_raw(connection, trial, trial.recording)
 
 
-def _write_raw(connection: Connection, result_id: str, recording: Recording) -> None:
-    row = raw_row(recording)
-    stored = connection.scalar(_RAW_HASH, {"of_result_id": result_id})
+def _write_raw(connection: Connection, trial: Trial, recording: Recording) -> None:
+    row, result_id = raw_row(recording), str(trial.result_id)
+    # A first revision was inserted a moment ago: it cannot have raw samples yet.
+    known = trial.revision > 1
+    stored = connection.scalar(_RAW_HASH, {"of_result_id": result_id}) if known else None
     if stored is None:
         connection.execute(_INSERT_RAW, {"result_id": result_id, **row})
     elif stored != row["sha256"]:

@@ -1,0 +1,5 @@
+"""``python -m dynod``."""
+
+from dynod.cli.main import run
+
+run()

@@ -1,0 +1,218 @@
+"""The program's commands. Each imports what it needs when it runs, so that none waits for others."""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dynod.model.clinical import InvolvedSide, Movement, Side
+from dynod.model.device import Trigger
+from dynod.model.errors import DynodError
+
+DEFAULT_CONFIG = Path("/etc/dynod/dynod.toml")
+
+app = typer.Typer(
+    name="dynod",
+    help="Hip strength and range of motion: from a dynamometer's button to the record system.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+devices = typer.Typer(help="The devices that dynod knows, and captures of them.")
+results = typer.Typer(help="What was measured on this station.")
+session = typer.Typer(help="Begin and end a session, as the record system would.")
+for name, group in (("devices", devices), ("results", results), ("session", session)):
+    group.info.no_args_is_help = True
+    app.add_typer(group, name=name)
+
+Config = Annotated[
+    Path, typer.Option("--config", "-c", envvar="DYNOD_CONFIG", help="The config file.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+
+
+class Speed(StrEnum):
+    """How fast a capture is replayed."""
+
+    MAX = "max"
+    WIRE = "wire"
+
+
+@app.command("run")
+def run_command(
+    config: Config = DEFAULT_CONFIG,
+    *,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log details.")] = False,
+) -> None:
+    """Run the daemon: read the devices, record trials, publish results."""
+    from dynod.cli.daemon import run_daemon
+
+    run_daemon(config, verbose=verbose)
+
+
+@app.command()
+def demo(*, json: Json = False) -> None:
+    """Show the whole path in about a minute: simulated devices, patient, therapist and broker."""
+    from dynod.cli.demo import run_demo
+
+    run_demo(as_json=json)
+
+
+@app.command()
+def check(config: Config = DEFAULT_CONFIG, *, json: Json = False) -> None:
+    """Check the config and everything that it names; opens no port."""
+    from dynod.cli.check import run_check
+
+    run_check(config, as_json=json)
+
+
+@app.command()
+def watch(
+    config: Config = DEFAULT_CONFIG,
+    *,
+    json: Json = False,
+    mute: Annotated[bool, typer.Option("--mute", help="Make no sounds.")] = False,
+) -> None:
+    """Follow the session full-screen, legible from across the room. Ctrl-C ends it."""
+    from dynod.cli.watch import run_watch
+
+    run_watch(config, as_json=json, mute=mute)
+
+
+@app.command()
+def simulate(
+    device: Annotated[str, typer.Argument(help="A profile, for instance witmotion_wt901.")],
+    link: Annotated[Path, typer.Option(help="Where the port shall appear.")] = Path("dynod-sim"),
+    peak: Annotated[float, typer.Option(help="Newtons or degrees that the patient reaches.")] = 150,
+    every: Annotated[float, typer.Option(help="Seconds from one pull to the next; 0: none.")] = 8,
+) -> None:
+    """Be a device without hardware: speaks its protocol on a pty. Enter presses its button."""
+    from dynod.cli.simulate import run_simulate
+
+    run_simulate(device, link, peak=peak, every_s=every)
+
+
+@app.command()
+def schema(
+    write: Annotated[
+        Path | None, typer.Option(help="Write all documents into this folder instead.")
+    ] = None,
+    *,
+    asyncapi: Annotated[bool, typer.Option("--asyncapi", help="Print the AsyncAPI.")] = False,
+) -> None:
+    """Print the JSON Schemas of every message, or the AsyncAPI document of every channel."""
+    from dynod.cli.schema import run_schema
+
+    run_schema(write, asyncapi=asyncapi)
+
+
+@devices.command("list")
+def devices_list(config: Config = DEFAULT_CONFIG, *, json: Json = False) -> None:
+    """List the serial ports of this machine and the device profiles that dynod has."""
+    from dynod.cli.devices import run_list
+
+    run_list(config, as_json=json)
+
+
+@devices.command("replay")
+def devices_replay(
+    capture: Annotated[Path, typer.Argument(help="The .bin file of a capture.")],
+    profile: Annotated[str, typer.Option(help="The profile that the bytes belong to.")],
+    trigger: Annotated[Trigger | None, typer.Option(help="What begins a trial.")] = None,
+    movement: Annotated[Movement, typer.Option(help="Label of the trials.")] = (
+        Movement.HIP_ABDUCTION
+    ),
+    side: Annotated[Side, typer.Option(help="Label of the trials.")] = Side.RIGHT,
+    axis: Annotated[str | None, typer.Option(help="Channel of an inclinometer.")] = None,
+    speed: Annotated[Speed, typer.Option(help="As fast as possible, or as on the wire.")] = (
+        Speed.MAX
+    ),
+    config: Config = DEFAULT_CONFIG,
+    *,
+    json: Json = False,
+) -> None:
+    """Decode a capture and compute the trials in it, with the nominal scale."""
+    from dynod.cli.replay import ReplayRequest, run_replay
+
+    request = ReplayRequest(capture, profile, trigger, movement, side, axis, speed is Speed.WIRE)
+    run_replay(request, config, as_json=json)
+
+
+@results.command("list")
+def results_list(
+    config: Config = DEFAULT_CONFIG,
+    limit: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 20,
+    *,
+    json: Json = False,
+) -> None:
+    """List the trials of this station, newest first."""
+    from dynod.cli.results import run_list
+
+    run_list(config, limit, as_json=json)
+
+
+@results.command("show")
+def results_show(
+    result_id: Annotated[str, typer.Argument(help="From `dynod results list`.")],
+    config: Config = DEFAULT_CONFIG,
+    *,
+    json: Json = False,
+) -> None:
+    """Show one trial: verdict, metrics, calibration and its curve."""
+    from dynod.cli.results import run_show
+
+    run_show(config, result_id, as_json=json)
+
+
+@session.command("start")
+def session_start(
+    patient: Annotated[
+        str | None, typer.Option(help="SYSTEM|ID, as the record system names the patient.")
+    ] = None,
+    body_mass_kg: Annotated[float | None, typer.Option(help="Body mass in kg.")] = None,
+    involved_side: Annotated[InvolvedSide | None, typer.Option(help="The side at issue.")] = None,
+    battery: Annotated[str | None, typer.Option(help="Which battery of tests.")] = None,
+    lever_arm: Annotated[
+        list[str] | None, typer.Option(help="MOVEMENT:SIDE=METRES; may be repeated.")
+    ] = None,
+    config: Config = DEFAULT_CONFIG,
+    *,
+    json: Json = False,
+) -> None:
+    """Begin a session; prints the code that the display must show."""
+    from dynod.cli.session import run_start
+
+    run_start(
+        config,
+        {
+            "patient": patient,
+            "body_mass_kg": body_mass_kg,
+            "involved_side": involved_side,
+            "battery": battery,
+        },
+        lever_arm or [],
+        as_json=json,
+    )
+
+
+@session.command("end")
+def session_end(config: Config = DEFAULT_CONFIG, *, json: Json = False) -> None:
+    """End the session; its results are published."""
+    from dynod.cli.session import run_end
+
+    run_end(config, as_json=json)
+
+
+def run() -> None:
+    """Run the program: expected failures are one line on stderr and an exit code."""
+    try:
+        app()
+    except DynodError as error:
+        print(f"dynod: {error}", file=sys.stderr)  # noqa: T201
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        sys.exit(0)
+    except KeyboardInterrupt:
+        sys.exit(130)

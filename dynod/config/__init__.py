@@ -1,0 +1,1 @@
+"""Reads what people write: dynod.toml, profiles, batteries, certificates, error tables."""

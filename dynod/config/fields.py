@@ -1,0 +1,35 @@
+"""What the models of files are made of: strict parts, names, numbers, paths."""
+
+import re
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo
+
+_LEVEL = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+
+
+class Part(BaseModel):
+    """A table of a file: frozen, strict, and without unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+def _topic_level(text: str) -> str:
+    if not _LEVEL.fullmatch(text):
+        raise ValueError(
+            "only lowercase letters, digits, - and _ (at most 64): it becomes part of MQTT topics"
+        )
+    return text
+
+
+def _beside_file(path: Path, info: ValidationInfo) -> Path:
+    folder = (info.context or {}).get("folder")
+    return path if folder is None else Path(folder) / path
+
+
+TopicLevel: TypeAlias = Annotated[str, AfterValidator(_topic_level)]
+Text: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+
+# A relative path is meant from the folder of the file that it stands in.
+PathFrom: TypeAlias = Annotated[Path, Field(strict=False), AfterValidator(_beside_file)]

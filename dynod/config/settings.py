@@ -1,0 +1,192 @@
+"""The strict models of dynod.toml."""
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import SplitResult, urlsplit
+
+from pydantic import Field, field_validator, model_validator
+
+from dynod.config.fields import Part, PathFrom, Text, TopicLevel
+from dynod.model.deficit import Summary
+from dynod.model.device import Role, Trigger
+
+ButtonAction = Literal["trial.toggle", "trial.discard", "none"]
+_PORTS = {"mqtt": 1883, "mqtts": 8883}
+
+
+class StationConfig(Part):
+    """Where this station stands. ``site`` and ``name`` are levels of every topic."""
+
+    site: TopicLevel
+    name: TopicLevel
+    latitude: Annotated[float, Field(ge=-90, le=90)] | None = None
+    altitude_m: Annotated[float, Field(ge=-500, le=9000)] | None = None
+
+
+class BrokerConfig(Part):
+    """How to reach the MQTT broker. Secrets are named by file."""
+
+    url: str
+    username: Text | None = None
+    password_file: PathFrom | None = None
+    ca_file: PathFrom | None = None
+    client_certificate: PathFrom | None = None
+    client_key_file: PathFrom | None = None
+    receipts: Literal["optional", "required"] = "optional"
+    insecure: bool = False
+
+    @field_validator("url")
+    @classmethod
+    def _address(cls, url: str) -> str:
+        try:
+            parts = urlsplit(url)
+            complete = bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            complete = False
+        if not complete or parts.scheme not in _PORTS:
+            raise ValueError("should be mqtts://host or mqtts://host:port")
+        if parts.username is not None or parts.password is not None:
+            raise ValueError("takes no user or password: use username and password_file")
+        if parts.path not in {"", "/"} or parts.query or parts.fragment:
+            raise ValueError("should end after the host or the port")
+        return url
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.password_file is not None and self.username is None:
+            raise ValueError("password_file needs username")
+        if (self.client_certificate is None) != (self.client_key_file is None):
+            raise ValueError("client_certificate and client_key_file need each other")
+        if self.tls and self.insecure:
+            raise ValueError("insecure only allows mqtt://; with mqtts:// remove it")
+        if not self.tls and (self.ca_file is not None or self.client_certificate is not None):
+            raise ValueError("ca_file and client_certificate need an mqtts:// url")
+        if not self.tls and not self.insecure and not _is_loopback(self.host):
+            raise ValueError(
+                "mqtt:// would send patient data unencrypted to another machine:"
+                " use mqtts://, or set insecure = true"
+            )
+        return self
+
+    @property
+    def _parts(self) -> SplitResult:
+        return urlsplit(self.url)
+
+    @property
+    def tls(self) -> bool:
+        """Whether the connection is encrypted."""
+        return self._parts.scheme == "mqtts"
+
+    @property
+    def host(self) -> str:
+        """The broker's name or address."""
+        return self._parts.hostname or ""
+
+    @property
+    def port(self) -> int:
+        """The broker's TCP port; by default 8883 with TLS, 1883 without."""
+        return self._parts.port or _PORTS[self._parts.scheme]
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class StorageConfig(Part):
+    """Where the database is."""
+
+    path: PathFrom = Path("/var/lib/dynod/dynod.db")
+
+
+class ButtonConfig(Part):
+    """What the gestures on a device's button do."""
+
+    press: ButtonAction = "trial.toggle"
+    long_press: ButtonAction = "trial.discard"
+
+
+class DeviceConfig(Part):
+    """One device: which model, on which port, how it is mounted.
+
+    ``port`` says where it is plugged in; ``serial_number`` which unit it is, for its certificates,
+    and without ``port`` also where: at the USB device with that number.
+    """
+
+    id: TopicLevel
+    profile: Text
+    port: PathFrom | None = None
+    serial_number: Text | None = None
+    buttons: ButtonConfig | None = None
+    axis: Text | None = None
+    mount_sign: Literal[1, -1] = 1
+    role: Annotated[Role, Field(strict=False)] = Role.LIMB
+    baudrate: Annotated[int, Field(ge=300, le=4_000_000)] | None = None
+
+    @model_validator(mode="after")
+    def _findable(self) -> Self:
+        if self.port is None and self.serial_number is None:
+            raise ValueError("needs port or serial_number")
+        return self
+
+
+class SessionConfig(Part):
+    """How sessions run and answers are judged.
+
+    ``confirm_change`` and ``trigger`` follow the devices' abilities where they are left out.
+    """
+
+    battery: Text = "hip"
+    confirm_change: bool | None = None
+    trigger: Annotated[Trigger, Field(strict=False)] | None = None
+    summary: Annotated[Summary, Field(strict=False)] = Summary.MEAN
+    threshold_percent: Annotated[float, Field(gt=0, lt=100)] = 15.0
+    threshold_deg: Annotated[float, Field(gt=0, lt=180)] | None = None
+    pain_limit_nrs: Annotated[int, Field(ge=0, le=10)] = 5
+    tester_limit_n: Annotated[float, Field(gt=0, le=5000)] = 300.0
+    idle_minutes: Annotated[float, Field(gt=0, le=480)] = 15.0
+
+
+class ControlConfig(Part):
+    """Where the command line finds the daemon."""
+
+    socket: PathFrom = Path("/run/dynod/control.sock")
+
+
+class CalibrationConfig(Part):
+    """Whether numbers without a certificate may be called newtons."""
+
+    allow_nominal: bool = False
+
+
+class Config(Part):
+    """The whole of dynod.toml."""
+
+    station: StationConfig
+    broker: BrokerConfig
+    device: Annotated[tuple[DeviceConfig, ...], Field(min_length=1, strict=False)]
+    storage: StorageConfig = StorageConfig()
+    session: SessionConfig = SessionConfig()
+    control: ControlConfig = ControlConfig()
+    calibration: CalibrationConfig = CalibrationConfig()
+
+    @field_validator("device")
+    @classmethod
+    def _distinct(cls, devices: tuple[DeviceConfig, ...]) -> tuple[DeviceConfig, ...]:
+        """One id, one port, one unit per device; a link to a port counts as the port."""
+        for what, values in (
+            ("id", [device.id for device in devices]),
+            ("port", [device.port.resolve() for device in devices if device.port is not None]),
+            ("serial_number", [d.serial_number for d in devices if d.serial_number is not None]),
+        ):
+            if len(set(values)) < len(values):
+                raise ValueError(f"two devices have the same {what}")
+        return devices
+
+    @property
+    def devices(self) -> tuple[DeviceConfig, ...]:
+        """The devices, in the order of the file."""
+        return self.device

@@ -1,0 +1,62 @@
+"""TOML files into strict models."""
+
+import tomllib
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from dynod.config.problems import Problems, dotted, key_problems
+from dynod.model.errors import ConfigError
+
+M = TypeVar("M", bound=BaseModel)
+T = TypeVar("T")
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Return a file's data. Raises ConfigError that names file and line."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: is not UTF-8 text") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: no valid TOML: {error}") from None
+
+
+def read_model(path: Path, model: type[M]) -> M:
+    """Return a file as a model. Raises ConfigError with one line per mistake."""
+    data = read_toml(path)
+    try:
+        return model.model_validate(data, context={"folder": path.parent})
+    except ValidationError as error:
+        raise _config_error(path, error, model, data) from None
+
+
+def read_all(paths: Iterable[Path], read: Callable[[Path], T]) -> dict[Path, T]:
+    """Return what ``read`` makes of each path.
+
+    Raises ConfigError with the mistakes of all of them, one line each.
+    """
+    problems = Problems()
+    found: dict[Path, T] = {}
+    for path in paths:
+        try:
+            found[path] = read(path)
+        except ConfigError as error:
+            problems.take(error)
+    problems.raise_if_any()
+    return found
+
+
+def _config_error(
+    path: Path, error: ValidationError, model: type[BaseModel], data: object
+) -> ConfigError:
+    problems = Problems()
+    for place, what in key_problems(error, model, data):
+        problems.add(path, dotted(place), what)
+    return ConfigError("\n".join(problems.lines))

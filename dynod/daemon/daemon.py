@@ -1,0 +1,263 @@
+"""The daemon: all parts together in one event loop, from start to goodbye."""
+
+import asyncio
+import json
+import logging
+import signal
+import time
+from collections.abc import Callable
+
+from dynod.daemon.clock import instant
+from dynod.daemon.commands import CommandService
+from dynod.daemon.control import ControlServer
+from dynod.daemon.device import DeviceRunner
+from dynod.daemon.devices import StationDevices
+from dynod.daemon.displays import Displays
+from dynod.daemon.plan import SOFTWARE, DevicePlan, Plan
+from dynod.daemon.publisher import Publisher
+from dynod.daemon.queries import result_show, results_list
+from dynod.daemon.records import Letterhead
+from dynod.daemon.station import Station
+from dynod.daemon.stream import Stream
+from dynod.daemon.writer import Writer
+from dynod.model.calibration import Calibration, CalibrationStatus
+from dynod.model.errors import DynodError
+from dynod.model.trial import Recording
+from dynod.publish.broker import Outgoing
+from dynod.publish.topics import Topics
+from dynod.session.buttons import Button, ButtonAct
+from dynod.session.recorder import Began, Recorder
+from dynod.session.state import State, resumed
+from dynod.store.store import Store
+
+log = logging.getLogger(__name__)
+
+IDLE_CHECK_S = 1.0
+GOODBYE_S = 5.0
+
+
+class Daemon:
+    """Owns every part; hears the devices and hands on what they bring."""
+
+    def __init__(self, plan: Plan, store: Store, tasks: asyncio.TaskGroup) -> None:
+        config, station = plan.config, plan.config.station
+        topics = Topics(station.site, station.name)
+        self._tasks = tasks
+        self._idle_s = config.session.idle_minutes * 60.0
+        self._writer = Writer(store)
+        letterhead = Letterhead(topics, station.site, station.name, str(store.stream))
+        self._devices = StationDevices(
+            [self._runner(device, plan) for device in plan.devices],
+            {device.identity.device_id: device.use for device in plan.devices},
+            store.certificates(),
+            plan.analysis,
+            allow_nominal=config.calibration.allow_nominal,
+            latest_time=store.latest_time(),
+        )
+        self._station = Station(
+            plan.rules,
+            self._devices,
+            self._writer,
+            letterhead,
+            plan.analysis,
+            tasks,
+            _state_of(store, plan),
+        )
+        self._displays = Displays(
+            self._station,
+            self._devices,
+            letterhead,
+            SOFTWARE,
+            store.outbox_counts(),
+            store.last_sequence,
+        )
+        commands = CommandService(self._station, self._writer, self._displays.reply_fields)
+        self._publisher = Publisher(
+            plan.broker,
+            self._displays,
+            self._station,
+            self._writer,
+            commands,
+            letterhead,
+            receipts_required=config.broker.receipts == "required",
+        )
+        self._commands = commands
+        self._control = ControlServer(
+            config.control.socket, {"command": self._command, "query": self._query}
+        )
+        self._station.changed.append(self._state_changed)
+        self._station.committed.append(self._publisher.committed)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run until ``stop`` is set, then say goodbye."""
+        server = await self._control.start(self._greeting)
+        for runner in self._devices:
+            recorder = runner.stream.recorder
+            recorder.set_calibration(
+                self._devices.calibration(runner.identity.device_id, instant())
+            )
+        runs = [
+            self._tasks.create_task(runner.run(), name=runner.identity.device_id)
+            for runner in self._devices
+        ]
+        background = [
+            self._tasks.create_task(self._publisher.run(self._tasks), name="broker"),
+            self._tasks.create_task(self._watch_idle(), name="idle"),
+        ]
+        self._station.rearm()
+        log.info("ready: looking for %d devices", len(runs))
+        await stop.wait()
+        await self._goodbye(server, runs, background)
+
+    async def _goodbye(
+        self,
+        server: asyncio.Server,
+        runs: list[asyncio.Task[None]],
+        background: list[asyncio.Task[None]],
+    ) -> None:
+        log.info("stopping")
+        server.close()
+        self._control.close()
+        for runner in self._devices:
+            runner.stop()
+        if runs:
+            await asyncio.wait(runs, timeout=GOODBYE_S)
+        try:
+            async with asyncio.timeout(GOODBYE_S):
+                await self._publisher.close()
+        except TimeoutError:
+            log.warning("the broker did not take the goodbye; its last will speaks instead")
+        for task in [*runs, *background]:
+            task.cancel()
+        self._publisher.cancel()
+
+    def close(self) -> None:
+        """End the threads and close the database."""
+        self._station.close()
+        self._writer.close()
+
+    # -- what devices bring (StreamListener) -----------------------------------------------
+
+    async def gesture(self, device_id: str, act: ButtonAct) -> None:
+        """Hear a gesture."""
+        await self._station.gesture(device_id, act)
+
+    async def began(self, device_id: str, began: Began) -> None:
+        """Hear that a detector found a begin."""
+        await self._station.began(device_id, began)
+
+    async def ended(self, device_id: str, recording: Recording) -> None:
+        """Hear that a recording ended."""
+        await self._station.ended(device_id, recording)
+
+    def _runner(self, device: DevicePlan, plan: Plan) -> DeviceRunner:
+        nominal = Calibration(CalibrationStatus.NONE, device.profile.nominal_coefficients)
+        recorder = Recorder(device.source, plan.analysis, nominal)
+        button = Button(reports_release=device.profile.reports_release)
+        stream = Stream(device.identity.device_id, button, recorder, self)
+        return DeviceRunner(
+            device.identity,
+            device.profile,
+            device.where,
+            stream,
+            self._device_changed,
+            self._device_fed,
+        )
+
+    def _device_changed(self, runner: DeviceRunner) -> None:
+        self._show(self._displays.device(runner))
+
+    def _device_fed(self, runner: DeviceRunner) -> None:
+        message = self._publisher.live(runner)
+        if message is not None:
+            self._control.tell(_line(message))
+
+    def _state_changed(self) -> None:
+        self._show(self._displays.session_state())
+
+    def _show(self, message: Outgoing) -> None:
+        self._publisher.show(message)
+        self._control.tell(_line(message))
+
+    # -- the control socket ----------------------------------------------------------------
+
+    def _greeting(self) -> list[bytes]:
+        return [_line(message) for message in self._displays.all_retained()]
+
+    async def _command(self, request: dict[str, object]) -> bytes:
+        payload = json.dumps(request.get("payload")).encode()
+        return await self._commands.handle(str(request.get("name")), payload)
+
+    async def _query(self, request: dict[str, object]) -> bytes:
+        store = self._writer.store
+        try:
+            answer: object
+            if request.get("what") == "results":
+                limit = request.get("limit")
+                rows = limit if isinstance(limit, int) else 100
+                answer = await self._writer.call(results_list, store, rows)
+            else:
+                wanted = str(request.get("result_id"))
+                answer = await self._writer.call(result_show, store, wanted)
+        except DynodError as error:
+            return json.dumps({"ok": False, "error": {"message": str(error)}}).encode()
+        return json.dumps({"ok": True, "answer": answer}).encode()
+
+    async def _watch_idle(self) -> None:
+        while True:
+            await asyncio.sleep(IDLE_CHECK_S)
+            await self._station.end_if_idle(instant(), self._idle_s)
+
+
+def _line(message: Outgoing) -> bytes:
+    topic = "/".join(message.topic.split("/")[4:])
+    return b'{"topic":"%s","payload":%s}' % (topic.encode(), message.payload)
+
+
+def _state_of(store: Store, plan: Plan) -> State:
+    """Return the state that the store remembers: the session that had not ended."""
+    stored = store.open_session()
+    if stored is None:
+        return State()
+    log.info("going on with the session that was running")
+    return resumed(
+        stored.session,
+        stored.trials,
+        stored.deficits,
+        confirm_change=plan.rules.confirm_change,
+        now_s=time.monotonic(),
+    )
+
+
+async def serve(plan: Plan, store: Store) -> None:
+    """Run the daemon until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    daemon: Daemon | None = None
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            daemon = Daemon(plan, store, tasks)
+            await daemon.run(stop)
+    finally:
+        if daemon is not None:
+            daemon.close()
+
+
+def run(plan: Plan, open_store: Callable[[], Store]) -> None:
+    """Open the database and run; raises the one expected error that ended the daemon."""
+    store = open_store()
+    try:
+        store.add_certificates(plan.certificates, instant().wall)
+        asyncio.run(serve(plan, store))
+    except BaseExceptionGroup as group:
+        expected, other = group.split(DynodError)
+        if other is not None or expected is None:
+            raise
+        raise _first(expected) from group
+
+
+def _first(group: BaseExceptionGroup[DynodError]) -> DynodError:
+    error = group.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error

@@ -1,0 +1,213 @@
+"""The daemon's side of the broker: retained states, the outbox, commands and receipts."""
+
+import asyncio
+import logging
+import time
+from collections import Counter
+
+from dynod.daemon.clock import instant
+from dynod.daemon.commands import CommandService
+from dynod.daemon.device import DeviceRunner
+from dynod.daemon.displays import Displays
+from dynod.daemon.records import Letterhead
+from dynod.daemon.station import Station
+from dynod.daemon.writer import Writer
+from dynod.model.errors import BrokerError
+from dynod.publish.broker import BrokerSettings, Inbound, Outgoing
+from dynod.publish.commands import parse_receipts, reply_error
+from dynod.publish.connection import BrokerConnection
+from dynod.publish.messages import StationState
+from dynod.publish.refusals import CommandRefused, request_id_of
+from dynod.store.outbox import OutboxCounts, OutboxRow
+
+log = logging.getLogger(__name__)
+
+IN_FLIGHT = 20
+IDLE_S = 5.0
+LIVE_INTERVAL_S = 0.05  # at most 20 a second
+
+
+class Publisher:
+    """Publishes what displays show and what the outbox holds; answers what comes in."""
+
+    def __init__(
+        self,
+        settings: BrokerSettings,
+        displays: Displays,
+        station: Station,
+        writer: Writer,
+        commands: CommandService,
+        letterhead: Letterhead,
+        *,
+        receipts_required: bool,
+    ) -> None:
+        topics = letterhead.topics
+        self._topics = topics
+        self._displays = displays
+        self._station = station
+        self._writer = writer
+        self._commands = commands
+        self._receipts_required = receipts_required
+        self._loops: list[asyncio.Task[None]] = []
+        self._wake = asyncio.Event()
+        self._dirty: dict[str, Outgoing] = {}
+        self._dirty_event = asyncio.Event()
+        self._live_s: dict[str, float] = {}
+        self._counted: tuple[OutboxCounts, int, Counter[str]] | None = None
+        self._connection = BrokerConnection(
+            settings,
+            filters=(topics.commands, topics.receipts),
+            will=displays.will,
+            on_connected=self._connected,
+            on_message=self._message,
+        )
+
+    async def run(self, tasks: asyncio.TaskGroup) -> None:
+        """Keep connected until ``close``."""
+        self._loops = [
+            tasks.create_task(self._pump(), name="outbox"),
+            tasks.create_task(self._refresh(), name="retained"),
+        ]
+        await self._connection.run()
+
+    async def close(self) -> None:
+        """Say goodbye: a clean disconnect suppresses the last will."""
+        await self._connection.close(self._displays.status(StationState.OFFLINE))
+
+    def cancel(self) -> None:
+        """End what runs in the background."""
+        for task in self._loops:
+            task.cancel()
+
+    def committed(self) -> None:
+        """Take note that the outbox or a counter changed."""
+        self._wake.set()
+
+    def show(self, message: Outgoing) -> None:
+        """Publish a retained state soon; of several of one topic only the newest counts."""
+        self._dirty.pop(message.topic, None)
+        self._dirty[message.topic] = message
+        self._dirty_event.set()
+
+    def live(self, runner: DeviceRunner) -> Outgoing | None:
+        """Return a device's live message when one is due, and publish it if that is possible."""
+        now_s = time.monotonic()
+        device_id = runner.identity.device_id
+        if now_s - self._live_s.get(device_id, 0.0) < LIVE_INTERVAL_S:
+            return None
+        self._live_s[device_id] = now_s
+        message = self._displays.live(runner)
+        if self._connection.connected:
+            self.show(message)
+        return message
+
+    # -- out ------------------------------------------------------------------------------
+
+    async def _connected(self) -> None:
+        self._dirty.clear()
+        for message in self._displays.all_retained():
+            self.show(message)
+        if self._receipts_required:
+            await self._writer.call(self._writer.store.resend_all_sent, instant().wall)
+        self._wake.set()
+
+    async def _refresh(self) -> None:
+        """Publish changed states in the order in which they changed."""
+        while True:
+            await self._dirty_event.wait()
+            self._dirty_event.clear()
+            while self._dirty:
+                message = self._dirty.pop(next(iter(self._dirty)))
+                await self._try(message)
+
+    async def _pump(self) -> None:
+        """Send what is due, as soon as it is committed and whenever a resend falls due."""
+        while True:
+            try:
+                async with asyncio.timeout(IDLE_S):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+            self._wake.clear()
+            while self._connection.connected and await self._send_due():
+                pass
+            await self._count()
+
+    async def _send_due(self) -> bool:
+        """Send a portion of the outbox; return whether more may be due."""
+        now = instant().wall
+        rows = await self._writer.call(
+            self._writer.store.due, now, IN_FLIGHT, resend_unreceipted=self._receipts_required
+        )
+        if not rows:
+            return False
+        outcomes = await asyncio.gather(*(self._send(row) for row in rows))
+        sent = [row.sequence for row, ok in zip(rows, outcomes, strict=True) if ok]
+        if sent:
+            await self._writer.call(self._writer.store.mark_sent, sent, instant().wall)
+        return len(sent) == len(rows) == IN_FLIGHT
+
+    async def _send(self, row: OutboxRow) -> bool:
+        return await self._try(Outgoing(row.topic, row.payload, content_type=row.content_type))
+
+    async def _try(self, message: Outgoing) -> bool:
+        try:
+            await self._connection.publish(message)
+        except BrokerError as error:
+            log.debug("not published: %s", error)
+            return False
+        return True
+
+    async def _count(self) -> None:
+        """Show the outbox counters when they changed."""
+        store = self._writer.store
+        counts = await self._writer.call(store.outbox_counts)
+        last_sequence = await self._writer.call(lambda: store.last_sequence)
+        refused = self._station.refused.copy()
+        if (counts, last_sequence, refused) == self._counted:
+            return
+        self._counted = (counts, last_sequence, refused)
+        self._displays.outbox, self._displays.last_sequence = counts, last_sequence
+        self.show(self._displays.status())
+
+    # -- in -------------------------------------------------------------------------------
+
+    async def _message(self, message: Inbound) -> None:
+        if message.topic == self._topics.receipts:
+            await self._receipts(message)
+        else:
+            await self._command(message)
+
+    async def _receipts(self, message: Inbound) -> None:
+        if message.retain:
+            self._station.count_refused("retained")
+            return
+        try:
+            receipts = parse_receipts(message.payload)
+        except CommandRefused as refusal:
+            self._station.count_refused(f"receipts_{refusal.code}")
+            return
+        now = instant().wall
+        unknown = await self._writer.call(self._writer.store.mark_received, receipts, now)
+        for _ in range(unknown):
+            self._station.count_refused("unknown_receipt")
+        self._wake.set()
+
+    async def _command(self, message: Inbound) -> None:
+        """Answer a command on its response topic; without a proper one it is not carried out."""
+        response = message.response_topic
+        if not self._topics.is_reply(response) or response is None:
+            self._station.count_refused("response_topic")
+            return
+        if message.retain:
+            self._station.count_refused("retained")
+            refusal = CommandRefused(
+                "retained",
+                "commands must not be retained",
+                request_id=request_id_of(message.payload),
+            )
+            payload = reply_error(refusal)
+        else:
+            name = self._topics.command_name(message.topic) or ""
+            payload = await self._commands.handle(name, message.payload)
+        await self._try(Outgoing(response, payload, correlation_data=message.correlation_data))
