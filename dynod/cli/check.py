@@ -4,14 +4,14 @@ import os
 from pathlib import Path
 
 from dynod.cli.output import print_json, say
-from dynod.config.load import load_config
+from dynod.config.site import load_site
 from dynod.daemon.plan import DevicePlan, make_plan
 
 
 def run_check(config_path: Path, *, as_json: bool) -> None:
     """Validate the config and everything that it names."""
-    config = load_config(config_path, os.environ)
-    plan = make_plan(config, config_path.parent)
+    plan = make_plan(load_site(config_path, os.environ))
+    config = plan.config
     report = {
         "config": str(config_path),
         "station": {"site": config.station.site, "name": config.station.name},

@@ -5,7 +5,7 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dynod.config.load import load_config
+from dynod.config.site import load_site
 from dynod.daemon.daemon import run
 from dynod.daemon.plan import make_plan
 from dynod.store.store import Store
@@ -20,6 +20,5 @@ def run_daemon(config_path: Path, *, verbose: bool) -> None:
         if under_journal
         else "%(asctime)s %(levelname)-7s %(message)s",
     )
-    config = load_config(config_path, os.environ)
-    plan = make_plan(config, config_path.parent)
-    run(plan, lambda: Store.open(config.storage.path, now=datetime.now(UTC)))
+    plan = make_plan(load_site(config_path, os.environ))
+    run(plan, lambda: Store.open(plan.config.storage.path, now=datetime.now(UTC)))

@@ -5,7 +5,8 @@ from pathlib import Path
 from rich.table import Table
 
 from dynod.cli.output import console, print_json, say
-from dynod.config.load import capture_origins, load_profiles
+from dynod.config.captures import capture_origins
+from dynod.config.profiles import load_profiles, profile_folders
 from dynod.daemon.ports import PortInfo, find_ports
 from dynod.wire.profile import Profile
 
@@ -14,7 +15,8 @@ def run_list(config_path: Path, *, as_json: bool) -> None:
     """List ports and profiles."""
     profiles = load_profiles(config_path.parent)
     ports = find_ports()
-    known = [_profile(profile, config_path.parent) for profile in profiles.values()]
+    folders = profile_folders(config_path.parent)
+    known = [_profile(profile, folders[name]) for name, profile in profiles.items()]
     if as_json:
         print_json({"ports": [_port(port, profiles) for port in ports], "profiles": known})
         return
@@ -22,7 +24,7 @@ def run_list(config_path: Path, *, as_json: bool) -> None:
         say("no serial port on this machine")
     for port in ports:
         facts = _port(port, profiles)
-        fits = ", ".join(facts["fits"]) or "no profile names this USB identity"
+        fits = ", ".join(_fits(port, profiles)) or "no profile names this USB identity"
         say(f"{port.path}  {port.description}  {facts['usb'] or 'not USB'}  {fits}")
     table = Table(box=None, pad_edge=False)
     for heading in ("profile", "device", "measures", "rate", "button", "proof", "ran on hardware"):
@@ -41,7 +43,7 @@ def run_list(config_path: Path, *, as_json: bool) -> None:
 
 
 def _profile(profile: Profile, folder: Path) -> dict[str, object]:
-    proven = any(origin != "simulated" for origin in capture_origins(profile.name, folder))
+    proven = any(origin != "simulated" for origin in capture_origins(folder))
     return {
         "name": profile.name,
         "title": profile.title,
@@ -55,18 +57,19 @@ def _profile(profile: Profile, folder: Path) -> dict[str, object]:
 
 def _port(port: PortInfo, profiles: dict[str, Profile]) -> dict[str, object]:
     usb = None if port.vendor_id is None else f"{port.vendor_id:04x}:{port.product_id or 0:04x}"
-    fits = [
-        profile.name
-        for profile in profiles.values()
-        if any(
-            (match.vendor_id, match.product_id) == (port.vendor_id, port.product_id)
-            for match in profile.usb
-        )
-    ]
     return {
         "path": port.path,
         "description": port.description,
         "usb": usb,
         "serial_number": port.serial_number,
-        "fits": fits,
+        "fits": _fits(port, profiles),
     }
+
+
+def _fits(port: PortInfo, profiles: dict[str, Profile]) -> list[str]:
+    identity = (port.vendor_id, port.product_id)
+    return [
+        profile.name
+        for profile in profiles.values()
+        if any((match.vendor_id, match.product_id) == identity for match in profile.usb)
+    ]

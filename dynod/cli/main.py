@@ -1,4 +1,4 @@
-"""The program's commands. Each imports what it needs when it runs, so that none waits for others."""
+"""The program: each command imports what it needs when it runs, so that none is slow to start."""
 
 import sys
 from enum import StrEnum

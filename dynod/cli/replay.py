@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dynod.cli.output import print_json, say
-from dynod.config.load import load_profiles
+from dynod.config.profiles import load_profiles
 from dynod.core.analysis import analyse
 from dynod.core.settings import AnalysisSettings
 from dynod.model.calibration import Calibration, CalibrationStatus

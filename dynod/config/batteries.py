@@ -66,7 +66,7 @@ class BatteryFile(Part):
     @field_validator("test")
     @classmethod
     def _distinct(cls, tests: tuple[BatteryTest, ...]) -> tuple[BatteryTest, ...]:
-        """A deficit's identifier is made of these four, so no two tests may share them."""
+        """Keep the four apart that a deficit's identifier is made of."""
         specs = [test.spec() for test in tests]
         keys = {(spec.movement, spec.position, spec.contraction, spec.kind) for spec in specs}
         if len(keys) < len(specs):

@@ -11,6 +11,21 @@ from dynod.model.errors import ConfigError
 
 Location: TypeAlias = tuple[int | str, ...]
 
+# For people who write TOML, in the place of what pydantic says to those who write Python.
+_PLAIN = {
+    "missing": "missing",
+    "model_type": "should be a table",
+    "tuple_type": "should be a list; tables of a list are written [[name]]",
+    "too_short": "too few items",
+    "too_long": "too many items",
+    "string_type": "should be text in quotes",
+    "path_type": "should be a path in quotes",
+    "bool_type": "should be true or false",
+    "int_type": "should be a whole number",
+    "float_type": "should be a number",
+    "finite_number": "should be a finite number",
+}
+
 
 class Problems:
     """Collects lines, so that a file's mistakes are all shown at once."""
@@ -45,8 +60,17 @@ def key_problems(
     error: ValidationError, model: type[BaseModel], data: object
 ) -> Iterator[tuple[Location, str]]:
     """Yield the place of each mistake and what it is. Values are never quoted."""
-    for detail in error.errors(include_url=False, include_input=False):
+    details = error.errors(include_url=False, include_input=False)
+    for detail in details:
+        # Wrong items leave their list empty: say what is wrong with them, not that it is short.
+        if detail["type"] == "too_short" and any(_inside(detail, other) for other in details):
+            continue
         yield _place(detail["loc"], data), _what(detail, model)
+
+
+def _inside(outer: ErrorDetails, inner: ErrorDetails) -> bool:
+    size = len(outer["loc"])
+    return len(inner["loc"]) > size and inner["loc"][:size] == outer["loc"]
 
 
 def dotted(place: Location) -> str:
@@ -57,31 +81,29 @@ def dotted(place: Location) -> str:
     return text.removeprefix(".")
 
 
-def _place(location: Location, data: object) -> Location:
+def _place(location: Location, data: Any) -> Location:
     """Drop from a pydantic location what does not stand in the file: the tags of unions."""
     place: list[int | str] = []
     for number, part in enumerate(location):
-        last = number == len(location) - 1
-        if isinstance(data, dict) and part in data:
+        stands = isinstance(part, int) if isinstance(data, list) else part in _table(data)
+        if stands:
             data = data[part]
-        elif isinstance(data, (list, tuple)) and isinstance(part, int):
-            data = data[part]
-        elif not last:
-            continue
-        place.append(part)
+        if stands or number == len(location) - 1:
+            place.append(part)
     return tuple(place)
+
+
+def _table(data: object) -> dict[Any, Any]:
+    return data if isinstance(data, dict) else {}
 
 
 def _what(detail: ErrorDetails, model: type[BaseModel]) -> str:
     kind, location = detail["type"], detail["loc"]
     if kind == "extra_forbidden":
         return unknown(str(location[-1]), _known_keys(model, location))
-    if kind == "missing":
-        return "missing"
     if kind == "value_error":
         return str(detail["ctx"]["error"])
-    message = detail["msg"]
-    return message.removeprefix("Input ") if message.startswith("Input should") else message
+    return _PLAIN.get(kind, detail["msg"].removeprefix("Input "))
 
 
 def _known_keys(model: type[BaseModel], location: Sequence[int | str]) -> set[str]:

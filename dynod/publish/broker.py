@@ -94,6 +94,7 @@ class Outgoing:
     expiry_s: int | None = None
     correlation_data: bytes | None = field(default=None, repr=False)
     user_properties: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    response_topic: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,9 @@ class _Client(aiomqtt.Client):
     and waits for the answer of a broker that hung up; hence the three overrides.
     """
 
-    def __init__(self, settings: BrokerSettings, tls: SSLContext | None, will: Outgoing) -> None:
+    def __init__(
+        self, settings: BrokerSettings, tls: SSLContext | None, will: Outgoing | None
+    ) -> None:
         connect = _properties(PacketTypes.CONNECT)
         connect.MaximumPacketSize = MAX_PACKET_BYTES
         super().__init__(
@@ -61,13 +63,7 @@ class _Client(aiomqtt.Client):
             timeout=CONNACK_TIMEOUT_S,
             tls_context=tls,
             properties=connect,
-            will=aiomqtt.Will(
-                will.topic,
-                will.payload,
-                will.qos,
-                will.retain,
-                _message_properties(PacketTypes.WILLMESSAGE, will),
-            ),
+            will=_will(will) if will is not None else None,
             logger=_library_log,
         )
         self._ack_timeout_s = settings.ack_timeout_s
@@ -123,8 +119,8 @@ class _Client(aiomqtt.Client):
             raise BrokerError(f"not published on {topic}: the broker does not acknowledge")
         if ack.result().is_failure:
             raise PublishRefusedError(
-                f"the broker refuses what is published on {topic} ({ack.result()}); "
-                "check the broker's access list and limits for this user"
+                f"what is published on {topic} is refused ({ack.result()}); "
+                "check the access list and limits that the broker has for this user"
             )
 
     async def leave(self, *, with_will: bool) -> None:
@@ -168,7 +164,7 @@ class BrokerConnection:
         settings: BrokerSettings,
         *,
         filters: Sequence[str],
-        will: Callable[[], Outgoing],
+        will: Callable[[], Outgoing] | None = None,
         on_connected: Callable[[], Awaitable[None]],
         on_message: Callable[[Inbound], Awaitable[None]],
     ) -> None:
@@ -181,6 +177,7 @@ class BrokerConnection:
         self._closing = asyncio.Event()
         self._kicked = asyncio.Event()
         self._reported: str | None = None
+        self._refused_topics: set[str] = set()
 
     @property
     def connected(self) -> bool:
@@ -214,7 +211,11 @@ class BrokerConnection:
         """
         if self._client is None:
             raise BrokerError(f"broker {self._settings.address}: not connected")
-        await self._client.send(message)
+        try:
+            await self._client.send(message)
+        except PublishRefusedError as error:
+            self._report_refused(message.topic, error)
+            raise
 
     def kick(self) -> None:
         """Cut the wait before the next attempt short."""
@@ -233,13 +234,14 @@ class BrokerConnection:
         await client.leave(with_will=False)
 
     async def _connect_once(self, tls: SSLContext | None) -> None:
-        client = _Client(self._settings, tls, self._will())
+        client = _Client(self._settings, tls, self._will() if self._will else None)
         await client.open()
         try:
             await self._subscribe(client)
             self._client = client
             log.info("broker %s: connected", self._settings.address)
             self._reported = None
+            self._refused_topics.clear()
             await self._on_connected()
             async for message in client.messages:
                 await self._on_message(_inbound(message))
@@ -265,6 +267,11 @@ class BrokerConnection:
         self._reported = line
         log.log(level, "%s", line)
 
+    def _report_refused(self, topic: str, error: PublishRefusedError) -> None:
+        if topic not in self._refused_topics:
+            self._refused_topics.add(topic)
+            log.warning("broker %s: %s", self._settings.address, error)
+
     async def _pause(self, seconds: float) -> None:
         if self._closing.is_set():
             return
@@ -282,6 +289,16 @@ def _properties(packet: int) -> Properties:
     return Properties(packet)  # type: ignore[no-untyped-call]  # paho leaves it untyped
 
 
+def _will(message: Outgoing) -> aiomqtt.Will:
+    return aiomqtt.Will(
+        message.topic,
+        message.payload,
+        message.qos,
+        message.retain,
+        _message_properties(PacketTypes.WILLMESSAGE, message),
+    )
+
+
 def _message_properties(packet: int, message: Outgoing) -> Properties:
     properties = _properties(packet)
     properties.PayloadFormatIndicator = 1
@@ -290,6 +307,8 @@ def _message_properties(packet: int, message: Outgoing) -> Properties:
         properties.MessageExpiryInterval = message.expiry_s
     if message.correlation_data is not None:
         properties.CorrelationData = message.correlation_data
+    if message.response_topic is not None:
+        properties.ResponseTopic = message.response_topic
     if message.user_properties:
         properties.UserProperty = list(message.user_properties)
     return properties

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, WithJsonSchema
 
 from dynod.model.calibration import CalibrationStatus
 from dynod.model.clinical import Contraction, Fixation, InvolvedSide, Movement, Side
@@ -25,6 +25,13 @@ from dynod.publish.fields import (
 
 Sex: TypeAlias = Literal["male", "female", "other", "unknown"]
 BirthYear: TypeAlias = Annotated[int, Field(ge=1850, le=2100)]
+
+
+# Low first. Written out, because pydantic's own schema of a pair is not one that AsyncAPI takes.
+Interval: TypeAlias = Annotated[
+    tuple[float, float],
+    WithJsonSchema({"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}),
+]
 
 
 class PatientPart(IdentifierPart):
@@ -188,7 +195,7 @@ class StrengthDeficitMessage(DeficitMessage):
     """Limb symmetry index, 100·compared / reference."""
     log_ratio_percent: float | None
     """100·ln(left / right)."""
-    ci95_percent: tuple[float, float] | None
+    ci95_percent: Interval | None
     """95 % interval of the deficit, low first."""
     mdc95_percent: float | None
     """Minimal detectable change between the sides, 95 %."""
@@ -201,15 +208,14 @@ class AngleDeficitMessage(DeficitMessage):
     quantity: Literal["angle_deg"]
     deficit_deg: float | None
     """Reference less compared side."""
-    ci95_deg: tuple[float, float] | None
+    ci95_deg: Interval | None
     mdc95_deg: float | None
     threshold_deg: float | None
 
 
-AnyDeficit: TypeAlias = StrengthDeficitMessage | AngleDeficitMessage
-DEFICIT: TypeAdapter[AnyDeficit] = TypeAdapter(
-    Annotated[AnyDeficit, Field(discriminator="quantity")]
-)
+AnyDeficit: TypeAlias = Annotated[
+    StrengthDeficitMessage | AngleDeficitMessage, Field(discriminator="quantity")
+]
 
 
 class SkippedPart(Message):

@@ -70,7 +70,7 @@ class EmbeddedBroker:
         Raises UsageError when it is not installed, BrokerError when it does not start.
         """
         try:
-            from iotcore import Broker  # noqa: PLC0415 - an extra, imported where it is used
+            from iotcore import Broker
         except ImportError as error:
             raise UsageError(
                 "the embedded broker is not installed; install dynod with its extra `demo`"

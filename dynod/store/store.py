@@ -216,7 +216,7 @@ def _prepare(connection: Connection, path: Path, now: datetime, *, readonly: boo
     if readonly and not current:
         raise StorageError(f"{path} has an older schema; start `dynod run` once to migrate it")
     if not current:
-        from dynod.store.migrations.upgrade import upgrade  # noqa: PLC0415 - brings alembic
+        from dynod.store.migrations.upgrade import upgrade
 
         upgrade(connection)
     if not readonly:

@@ -1,0 +1,160 @@
+"""``dynod watch``: what comes next, the live force, and the verdict, in large letters."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from rich.align import Align
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.panel import Panel
+from rich.text import Text
+
+from dynod.cli.bigtext import big, width
+from dynod.cli.output import console
+from dynod.cli.sounds import play
+from dynod.config.load import load_config
+from dynod.daemon.control_client import ControlClient
+
+_SIDE_COLOURS = {"left": "bright_cyan", "right": "bright_yellow"}
+_FULL_SCALE = {"force_n": 400.0, "angle_deg": 140.0}
+_CALLS = {
+    "idle": "press to begin",
+    "confirm": "press when in position",
+    "ready": "press, then pull",
+    "recording": "PULL",
+    "analysing": "…",
+    "complete": "done",
+}
+
+
+class Screen:
+    """The picture, made of the newest messages."""
+
+    def __init__(self) -> None:
+        self.state: dict[str, Any] | None = None
+        self._devices: dict[str, dict[str, Any]] = {}
+        self._live: dict[str, Any] = {}
+        self._largest = 0.0
+
+    def take(self, topic: str, payload: dict[str, Any]) -> str | None:
+        """Take a message; return the sound that it deserves."""
+        if topic == "session/state":
+            before, self.state = self.state, payload
+            return _sound(before, payload)
+        if topic.startswith("devices/"):
+            self._devices[topic.split("/")[1]] = payload
+        elif topic.startswith("live/") and self._wanted(payload):
+            self._live = payload
+        return None
+
+    def picture(self) -> RenderableType:
+        """Return the whole screen."""
+        state = self.state
+        if state is None:
+            return Align.center("waiting for the daemon …", vertical="middle")
+        parts: list[RenderableType] = [self._head(state), self._slot(state), self._bar()]
+        parts.append(_verdict(state))
+        problems = [state.get("problem"), *self._faults()]
+        parts += [Text(f"! {text}", style="bold red") for text in problems if text]
+        return Panel(Group(*parts), title="dynod", border_style=_border(state))
+
+    def _wanted(self, payload: dict[str, Any]) -> bool:
+        """Tell whether a live value is of the kind that the next trial measures."""
+        wanted = (self.state or {}).get("next") or {}
+        name = "angle_deg" if wanted.get("kind") == "angle" else "force_n"
+        return name in payload
+
+    def _head(self, state: dict[str, Any]) -> RenderableType:
+        code = state["session_code"]
+        text = f"session {code}" if code else "no session"
+        if code and not state["assigned"]:
+            text += "   (no patient yet)"
+        return Align.right(Text(text, style="bold reverse"))
+
+    def _slot(self, state: dict[str, Any]) -> RenderableType:
+        slot = state["next"]
+        if slot is None:
+            return Align.center(Text("\n" + big(_CALLS[state["phase"]].split()[0]) + "\n"))
+        side = Text(big(slot["side"]), style=f"bold {_SIDE_COLOURS[slot['side']]}")
+        movement = slot["movement"].removeprefix("hip_").replace("_", " ")
+        name = big(movement) if width(movement) < console.width - 6 else movement.upper()
+        count = "try it out" if slot["familiarisation"] else f"trial {slot['trial_number']}"
+        call = f"{count}: {_CALLS[state['phase']]}"
+        return Group(
+            Align.center(Text(name, style="bold")),
+            Text(),
+            Align.center(side),
+            Text(),
+            Align.center(Text(f"{call}   ({slot['position'].replace('_', ' ')})", style="bold")),
+        )
+
+    def _bar(self) -> RenderableType:
+        name = "angle_deg" if "angle_deg" in self._live else "force_n"
+        value = self._live.get(name)
+        if value is None:
+            return Text("\n")
+        full = _FULL_SCALE[name]
+        cells = max(console.width - 22, 10)
+        filled = int(min(max(value, 0.0) / full, 1.0) * cells)
+        unit = "N" if name == "force_n" else "°"
+        return Text(f"\n{value:8.0f} {unit}  " + "█" * filled + "░" * (cells - filled) + "\n")
+
+    def _faults(self) -> list[str]:
+        return [
+            f"{name}: {device.get('fault') or device['state']}"
+            for name, device in self._devices.items()
+            if device["state"] != "streaming"
+        ]
+
+
+def _sound(before: dict[str, Any] | None, state: dict[str, Any]) -> str | None:
+    if before is None:
+        return None
+    if state["phase"] == "recording" and before["phase"] != "recording":
+        return "begin"
+    last, earlier = state["last_trial"], before["last_trial"]
+    if last is not None and (earlier or {}).get("result_id") != last["result_id"]:
+        return "accepted" if last["valid"] else "refused"
+    if state.get("problem") and state.get("problem") != before.get("problem"):
+        return "refused"
+    return None
+
+
+def _verdict(state: dict[str, Any]) -> RenderableType:
+    last = state["last_trial"]
+    if last is None:
+        return Text("\n")
+    unit = "N" if last["quantity"] == "peak_force_n" else "deg"
+    value = "-" if last["value"] is None else f"{last['value']:.0f} {unit}"
+    if last["valid"]:
+        return Align.center(Text(big(f"{value} ok"), style="bold green"))
+    why = ", ".join(flag.replace("_", " ") for flag in last["flags"])
+    return Group(
+        Align.center(Text(big("repeat"), style="bold red")),
+        Align.center(Text(f"{value}: {why}", style="bold red")),
+    )
+
+
+def _border(state: dict[str, Any]) -> str:
+    return "red" if state["phase"] == "recording" else "white"
+
+
+def run_watch(config_path: Path, *, as_json: bool, mute: bool) -> None:
+    """Follow the running daemon until it ends or Ctrl-C."""
+    config = load_config(config_path, os.environ)
+    with ControlClient(config.control.socket) as client:
+        if as_json:
+            for message in client.watch():
+                sys.stdout.write(json.dumps(message) + "\n")
+                sys.stdout.flush()
+            return
+        screen = Screen()
+        with Live(console=console, screen=True, auto_refresh=False) as live:
+            for message in client.watch():
+                sound = screen.take(str(message["topic"]), message["payload"])  # type: ignore[arg-type]
+                live.update(screen.picture(), refresh=True)
+                if sound is not None and not mute:
+                    play(sound)

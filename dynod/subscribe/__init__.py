@@ -1,0 +1,1 @@
+"""The record system's side: what a subscriber does with what a station publishes."""
