@@ -20,5 +20,6 @@ def run_daemon(config_path: Path, *, verbose: bool) -> None:
         if under_journal
         else "%(asctime)s %(levelname)-7s %(message)s",
     )
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     plan = make_plan(load_site(config_path, os.environ))
     run(plan, lambda: Store.open(plan.config.storage.path, now=datetime.now(UTC)))

@@ -136,7 +136,7 @@ async def _listen(subscriber: asyncio.subprocess.Process, progress: Progress) ->
 
 async def _alive(daemon: subprocess.Popen[bytes], folder: Path) -> None:
     """Raise DemoError when the daemon ends before its time."""
-    while daemon.poll() is None:
+    while daemon.poll() is None:  # noqa: ASYNC110 - a process has no event to wait for
         await asyncio.sleep(0.5)
     lines = (folder / "daemon.log").read_text(encoding="utf-8").splitlines()
     raise DemoError(f"the daemon ended: {lines[-1] if lines else 'without a word'}")
@@ -147,7 +147,7 @@ def _headline(state: dict[str, Any]) -> str:
         return "all done"
     wanted = state["next"]
     if wanted is None:
-        return state["phase"]
+        return str(state["phase"])
     return f"{wanted['movement']} {wanted['side']} {wanted['trial_number']} ({state['phase']})"
 
 

@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError
 
 from dynod.model.clinical import InvolvedSide, Movement, Side
 from dynod.model.deficit import Contribution
-from dynod.model.session import Identifier, Patient
+from dynod.model.session import Patient
 from dynod.publish.fields import (
     IdentifierPart,
     Message,
@@ -63,7 +63,7 @@ class LeverArmsPart(Message):
     def to_model(self) -> Mapping[Movement, Mapping[Side, float]]:
         """Return the lengths that were given."""
         return {
-            Movement(movement): {Side(side): length for side, length in lengths}
+            Movement(movement): {Side(side): length for side, length in lengths.items()}
             for movement, lengths in self.model_dump().items()
         }
 
@@ -87,7 +87,7 @@ class StartSession(Command):
         given = self.patient
         if given is None:
             return None
-        return Patient(Identifier(given.system, given.id), given.sex, given.birth_year)
+        return Patient(given.to_model(), given.sex, given.birth_year)
 
     def lever_arms(self) -> Mapping[Movement, Mapping[Side, float]]:
         """Return the lever arms that are known, in metres."""

@@ -25,6 +25,8 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, core_schema
 
+from dynod.model.session import Identifier
+
 T = TypeVar("T")
 
 ID_LENGTH = 256
@@ -132,8 +134,12 @@ class IdentifierPart(Message):
 
     system: ShortText
     """Namespace of the identifier, a URI of the record system."""
-    id: ShortText
+    id: ShortText = Field(repr=False)
     """The identifier itself. Never in a topic, a retained message or a log line."""
+
+    def to_model(self) -> Identifier:
+        """Return the record that passes between the rooms."""
+        return Identifier(self.system, self.id)
 
 
 class StationPart(Message):

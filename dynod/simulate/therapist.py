@@ -126,7 +126,8 @@ class Therapist:
 
     def _level(self, wanted: dict[str, Any]) -> float:
         levels = self._script.levels[wanted["movement"], wanted["kind"], wanted["side"]]
-        return levels[(wanted["trial_number"] - 1) % len(levels)]
+        number: int = wanted["trial_number"]
+        return levels[(number - 1) % len(levels)]
 
     async def _press(self, *, settle: bool = True) -> None:
         """Press, and wait until a second press would no longer be a bounce."""

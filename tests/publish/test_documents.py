@@ -1,7 +1,7 @@
 """The checked-in schemas and AsyncAPI document: true to the models, and true to each other."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -68,25 +68,40 @@ def test_examples_pass_through_the_models_unchanged(name: str, example: dict[str
 
 
 @pytest.mark.parametrize(("name", "example"), EVERY_EXAMPLE)
-def test_schemas_are_strict(name: str, example: dict[str, Any]) -> None:
+def test_unknown_keys_are_invalid(name: str, example: dict[str, Any]) -> None:
     validator = jsonschema.Draft202012Validator(json_schemas()[name])
     assert not validator.is_valid({**example, "surplus": 1})
-    required = ("request_id", "schema") if "command" not in name else ("request_id",)
-    for key in required:
-        if key in example and name != "dynod.receipts/1":
-            short = {k: v for k, v in example.items() if k != key}
-            assert validator.is_valid(short) is (key == "request_id" and not example.get("ok", 1))
+
+
+def without(example: Mapping[str, Any], key: str) -> dict[str, Any]:
+    return {name: value for name, value in example.items() if name != key}
+
+
+@pytest.mark.parametrize("name", MESSAGES)
+def test_what_goes_out_must_name_its_schema_and_what_comes_in_may(name: str) -> None:
+    validator = jsonschema.Draft202012Validator(json_schemas()[name])
+    comes_in = name == "dynod.receipts/1" or name.startswith("dynod.command.")
+    for example in EXAMPLES[name]:
+        assert validator.is_valid(without(example, "schema")) is comes_in
+        assert validator.is_valid({**example, "schema": name})
+        assert not validator.is_valid({**example, "schema": "dynod.other/1"})
+
+
+@pytest.mark.parametrize("name", [name for name in MESSAGES if ".command." in name])
+def test_every_command_needs_a_request_id(name: str) -> None:
+    validator = jsonschema.Draft202012Validator(json_schemas()[name])
+    assert not validator.is_valid(without(EXAMPLES[name][0], "request_id"))
 
 
 def test_absent_and_null_are_told_apart() -> None:
     """A key that does not apply is absent, a datum that could not be computed is null."""
     trial = jsonschema.Draft202012Validator(json_schemas()["dynod.trial/1"])
-    example = dict(EXAMPLES["dynod.trial/1"][0])
+    example = EXAMPLES["dynod.trial/1"][0]
     metrics = example["metrics"]
     assert trial.is_valid({**example, "metrics": {"peak_force_n": None}})
     assert trial.is_valid({**example, "sample_rate_hz": None, "tare_n": None})
-    assert trial.is_valid({k: v for k, v in example.items() if k != "tare_n"})
-    assert not trial.is_valid({k: v for k, v in example.items() if k != "sample_rate_hz"})
+    assert trial.is_valid(without(example, "tare_n"))
+    assert not trial.is_valid(without(example, "sample_rate_hz"))
     assert not trial.is_valid({**example, "note": None})
     assert not trial.is_valid({**example, "metrics": {**metrics, "peak_force_kg": 1.0}})
 

@@ -1,0 +1,140 @@
+"""Migrations make what the tables say, and succeed whole or leave the file untouched."""
+
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine
+
+from dynod.model.errors import StorageError
+from dynod.store.change import Change
+from dynod.store.engine import make_engine
+from dynod.store.migrations.upgrade import SCRIPTS, upgrade
+from dynod.store.schema import REVISIONS
+from dynod.store.store import Store
+from dynod.store.tables import metadata
+from tests.store.samples import NOW, draft, session, trial
+
+HEADER = """
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade():
+    with op.batch_alter_table("session") as table:
+        table.add_column(sa.Column("room", sa.Text))
+    op.create_table("room", sa.Column("id", sa.Integer, primary_key=True))
+    op.execute("UPDATE outbox SET topic = 'moved'")
+"""
+COPY_TABLE = """
+    with op.batch_alter_table("session", recreate="always") as table:
+        table.alter_column("started_at", nullable=True)
+"""
+
+
+def schema_of(path: Path) -> dict[str, str]:
+    with closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")
+        return {name: " ".join(sql.split()) for name, sql in rows}
+
+
+def dump(path: Path) -> list[str]:
+    with closing(sqlite3.connect(path)) as connection:
+        return list(connection.iterdump())
+
+
+def test_migrations_make_what_the_tables_say(store: Store, path: Path, tmp_path: Path) -> None:
+    direct = tmp_path / "direct.db"
+    engine = create_engine(f"sqlite:///{direct}")
+    metadata.create_all(engine)
+    engine.dispose()
+    migrated = schema_of(path)
+    triggers = {name for name, sql in migrated.items() if sql.startswith("CREATE TRIGGER")}
+    assert triggers == {
+        "trial_raw_is_kept", "certificate_never_changes", "certificate_never_goes"
+    }  # fmt: skip
+    tables = {name: sql for name, sql in migrated.items() if name not in triggers}
+    assert tables.pop("alembic_version")
+    assert tables == schema_of(direct)
+
+
+def test_the_list_of_revisions_is_that_of_the_scripts() -> None:
+    scripts = ScriptDirectory(str(SCRIPTS))
+    assert tuple(script.revision for script in scripts.walk_revisions())[::-1] == REVISIONS
+
+
+@pytest.fixture
+def filled(store: Store, path: Path) -> Path:
+    """Return a closed database at revision 0001 with a trial in it."""
+    owner = session()
+    done = trial(owner)
+    change = Change(at=NOW, sessions=(owner,), trials=(done,), outbox=(draft(done.result_id),))
+    store.commit(change)
+    store.close()
+    return path
+
+
+def migrate(path: Path, scripts: Path) -> None:
+    engine = make_engine(path, readonly=False)
+    try:
+        with engine.connect() as connection:
+            upgrade(connection, scripts=scripts)
+            with connection.begin():
+                assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar_one() == 1
+    finally:
+        engine.dispose()
+
+
+def scripts_with(tmp_path: Path, text: str) -> Path:
+    scripts = tmp_path / "scripts"
+    shutil.copytree(SCRIPTS, scripts, ignore=shutil.ignore_patterns("__pycache__"))
+    (scripts / "versions" / "v0002_rooms.py").write_text(text)
+    return scripts
+
+
+def test_a_migration_keeps_every_row(filled: Path, tmp_path: Path) -> None:
+    before = [line for line in dump(filled) if line.startswith('INSERT INTO "trial')]
+    migrate(filled, scripts_with(tmp_path, HEADER + COPY_TABLE))
+    after = [line for line in dump(filled) if line.startswith('INSERT INTO "trial')]
+    assert len(before) == 4  # the trial, its raw samples, two metrics
+    assert after == before
+    assert "room" in schema_of(filled)
+    with closing(sqlite3.connect(filled)) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [
+            ("0002",)
+        ]
+        assert connection.execute("SELECT topic FROM outbox").fetchall() == [("moved",)]
+
+
+def test_a_failing_migration_leaves_the_file_untouched(filled: Path, tmp_path: Path) -> None:
+    before = dump(filled)
+    failing = HEADER + COPY_TABLE + "    raise ArithmeticError('half way')\n"
+    with pytest.raises(ArithmeticError, match="half way"):
+        migrate(filled, scripts_with(tmp_path, failing))
+    assert dump(filled) == before
+    with Store.open(filled, now=NOW) as store:  # and it works as before
+        assert len(store.trials()) == 1
+        assert store.commit(Change(at=NOW, outbox=(draft(),))) == (2,)
+
+
+def test_a_migration_that_orphans_rows_is_undone(filled: Path, tmp_path: Path) -> None:
+    before = dump(filled)
+    orphaning = HEADER + "    op.execute('DELETE FROM session')\n"
+    with pytest.raises(StorageError, match="rows of table trial without their session"):
+        migrate(filled, scripts_with(tmp_path, orphaning))
+    assert dump(filled) == before
+
+
+def test_a_failure_while_a_database_is_made_leaves_it_empty(path: Path, tmp_path: Path) -> None:
+    path.touch()
+    failing = HEADER + "    raise ArithmeticError('half way')\n"
+    with pytest.raises(ArithmeticError, match="half way"):
+        migrate(path, scripts_with(tmp_path, failing))
+    assert schema_of(path) == {}
+    Store.open(path, now=NOW).close()
