@@ -7,6 +7,7 @@ connection gets a new client of the library, so that none of its memory outlives
 import asyncio
 import logging
 import random
+import socket
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from ssl import SSLContext
@@ -68,6 +69,7 @@ class _Client(aiomqtt.Client):
         )
         self._ack_timeout_s = settings.ack_timeout_s
         self._acks: dict[int, asyncio.Future[ReasonCode]] = {}
+        self.opened = False
 
     @property
     def lost(self) -> bool:
@@ -75,16 +77,37 @@ class _Client(aiomqtt.Client):
         return self._disconnected.done()
 
     async def open(self) -> None:
-        """Connect; raises aiomqtt.MqttError or HungUpError. Leaves nothing open when cancelled."""
+        """Connect; raises aiomqtt.MqttError or HungUpError, and then leaves nothing open."""
         opening = asyncio.ensure_future(self.__aenter__())
         try:
             await asyncio.shield(opening)
+            self.opened = True
         except asyncio.CancelledError:
-            # The thread that connects cannot be stopped; it gives up after a few seconds.
-            await asyncio.wait({opening})
-            if opening.exception() is None:
-                await self.leave(with_will=True)
+            self.abandon()
+            await asyncio.wait({opening})  # its thread ends after some seconds at most
+            opening.exception()
             raise
+        finally:
+            if not self.opened:
+                self._hang_up()
+
+    def abandon(self) -> None:
+        """Wait no longer for the first answer; ``open`` raises HungUpError."""
+        if not self._connected.done():
+            self._connected.set_exception(HungUpError("given up"))
+            self._connected.exception()  # perhaps nobody waits for it yet
+
+    async def listen(self, topic: str) -> bool:
+        """Subscribe; return whether the broker grants it. Raises aiomqtt.MqttError."""
+        asking: asyncio.Future[Any] = asyncio.ensure_future(self.subscribe(topic, qos=1))
+        try:
+            await asyncio.wait({asking, self._disconnected}, return_when=asyncio.FIRST_COMPLETED)
+            if not asking.done():
+                raise aiomqtt.MqttError("lost") from self._disconnected.exception()
+            codes = asking.result()
+        finally:
+            asking.cancel()
+        return not any(isinstance(code, ReasonCode) and code.is_failure for code in codes)
 
     async def send(self, message: Outgoing) -> None:
         """Publish; for QoS 1 until the broker has acknowledged."""
@@ -131,8 +154,14 @@ class _Client(aiomqtt.Client):
         name = "Disconnect with will message" if with_will else "Normal disconnection"
         if self._client.disconnect(ReasonCode(PacketTypes.DISCONNECT, name)) == MQTT_ERR_SUCCESS:
             await asyncio.wait({self._disconnected}, timeout=LEAVE_TIMEOUT_S)
-        if not self._disconnected.done():
-            self._disconnected.set_result(None)
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        """Close the socket under the library, which then tidies up as after any loss."""
+        sock = self._client.socket()
+        if isinstance(sock, socket.socket):
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
 
     def _on_publish(
         self,
@@ -182,7 +211,7 @@ class BrokerConnection:
     @property
     def connected(self) -> bool:
         """Whether a publish has a chance now."""
-        return self._client is not None and not self._client.lost
+        return self._client is not None and self._client.opened and not self._client.lost
 
     async def run(self) -> None:
         """Stay connected until ``close``. Raises ConfigError for unusable certificate files."""
@@ -209,7 +238,7 @@ class BrokerConnection:
         Raises PublishRefusedError when the broker does not take it, and BrokerError when there
         is no connection or it is lost before the acknowledgement.
         """
-        if self._client is None:
+        if self._client is None or not self._client.opened:
             raise BrokerError(f"broker {self._settings.address}: not connected")
         try:
             await self._client.send(message)
@@ -228,17 +257,23 @@ class BrokerConnection:
         client = self._client
         if client is None:
             return
+        if not client.opened:
+            client.abandon()
+            return
         if goodbye is not None:
-            with suppress(BrokerError):  # a broker that is gone publishes the last will instead
-                await client.send(goodbye)
+            # A broker that we cannot say goodbye to publishes the last will instead.
+            with suppress(BrokerError, TimeoutError):
+                async with asyncio.timeout(LEAVE_TIMEOUT_S):
+                    await client.send(goodbye)
         await client.leave(with_will=False)
 
     async def _connect_once(self, tls: SSLContext | None) -> None:
-        client = _Client(self._settings, tls, self._will() if self._will else None)
-        await client.open()
+        client = _Client(self._settings, tls, self._will())
+        self._client = client
         try:
-            await self._subscribe(client)
-            self._client = client
+            await client.open()
+            for topic in self._filters:
+                await self._subscribe(client, topic)
             log.info("broker %s: connected", self._settings.address)
             self._reported = None
             self._refused_topics.clear()
@@ -247,19 +282,17 @@ class BrokerConnection:
                 await self._on_message(_inbound(message))
         finally:
             self._client = None
-            await client.leave(with_will=not self._closing.is_set())
+            if client.opened:
+                await client.leave(with_will=not self._closing.is_set())
 
-    async def _subscribe(self, client: _Client) -> None:
-        for topic in self._filters:
-            for code in await client.subscribe(topic, qos=1):
-                if isinstance(code, ReasonCode) and code.is_failure:
-                    log.warning(
-                        "broker %s: subscription to %s refused (%s); commands or receipts will "
-                        "not arrive until the broker's access list allows it",
-                        self._settings.address,
-                        topic,
-                        code,
-                    )
+    async def _subscribe(self, client: _Client, topic: str) -> None:
+        if not await client.listen(topic):
+            log.warning(
+                "broker %s: refuses our subscription to %s; nothing will arrive there until its "
+                "access list allows it",
+                self._settings.address,
+                topic,
+            )
 
     def _report(self, line: str) -> None:
         """Warn about a new fault once; a fault that lasts is told at debug level."""
@@ -275,10 +308,10 @@ class BrokerConnection:
     async def _pause(self, seconds: float) -> None:
         if self._closing.is_set():
             return
-        self._kicked.clear()
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._kicked.wait()
+        self._kicked.clear()
 
 
 def _jitter() -> float:

@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
 from dynod.model.errors import StorageError
@@ -22,12 +22,19 @@ def expected_errors(path: Path) -> Iterator[None]:
     """Turn what a database file can do to us into StorageError; defects pass as they are."""
     try:
         yield
-    except IntegrityError:
-        raise
     except DBAPIError as error:
-        if not isinstance(error.orig, sqlite3.DatabaseError):
+        # Of the other kinds each is a defect of ours: a broken rule, a misuse of the driver.
+        if type(error.orig) not in {sqlite3.OperationalError, sqlite3.DatabaseError}:
             raise
-        raise StorageError(f"{path}: {error.orig}; {_advice(str(error.orig))}") from error
+        message = str(error.orig)
+        what = _without_content(message)
+        cause = error if what == message else None
+        raise StorageError(f"{path}: {what}; {_advice(what)}") from cause
+
+
+def _without_content(message: str) -> str:
+    """Cut off what sqlite3 quotes of a damaged row: it may be about a patient."""
+    return message.partition(" with text")[0]
 
 
 def _advice(message: str) -> str:
@@ -35,7 +42,7 @@ def _advice(message: str) -> str:
         return "free space on its file system"
     if "readonly" in message or "unable to open" in message:
         return "check who owns the file and its folder, and whether the file system is writable"
-    if "malformed" in message or "not a database" in message:
+    if "malformed" in message or "not a database" in message or "decode" in message:
         return "the file is damaged or not ours; restore a backup or name another storage.path"
     if "locked" in message:
         return "end the other program that has it open"
@@ -47,7 +54,9 @@ class FileLock:
 
     def __init__(self, path: Path, *, shared: bool) -> None:
         self._path = path.with_name(path.name + ".lock")
-        self._descriptor = self._acquire(path, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+        self._descriptor: int | None = self._acquire(
+            path, fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+        )
 
     def _acquire(self, path: Path, kind: int) -> int:
         try:
@@ -56,8 +65,10 @@ class FileLock:
             raise StorageError(f"{self._path}: {error.strerror}; {_advice('readonly')}") from error
         try:
             fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        except OSError as error:
             os.close(descriptor)
+            if not isinstance(error, BlockingIOError):
+                raise StorageError(f"{self._path}: cannot be locked: {error.strerror}") from error
             raise StorageError(
                 f"{path} is in use by another dynod process; stop it (systemctl stop dynod),"
                 " or give the command to the running daemon"
@@ -66,7 +77,9 @@ class FileLock:
 
     def release(self) -> None:
         """Let the next process in. The file stays: removing it would race with an opener."""
-        os.close(self._descriptor)
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
 
 
 def create_file(path: Path) -> None:
@@ -97,7 +110,8 @@ def make_engine(path: Path, *, readonly: bool) -> Engine:
         _configure(connection, readonly=readonly)
         return connection
 
-    engine = create_engine("sqlite://", creator=connect, poolclass=StaticPool)
+    # Parameters hold patients: they stay out of error messages and tracebacks.
+    engine = create_engine("sqlite://", creator=connect, poolclass=StaticPool, hide_parameters=True)
     begin = "BEGIN" if readonly else "BEGIN IMMEDIATE"
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
     return engine

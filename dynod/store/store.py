@@ -65,7 +65,7 @@ class Store:
         return cls(path, lock, engine, connection)
 
     def close(self) -> None:
-        """Close the file and let the next process in."""
+        """Close the file and let the next process in; harmless when closed already."""
         try:
             with expected_errors(self._path):
                 self._connection.close()

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import socket
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -98,7 +98,6 @@ async def test_somebody_with_our_client_id(mosquitto: Mosquitto, lines: Lines) -
 async def test_a_kick_cuts_the_wait_short(lines: Lines) -> None:
     async with watched(settings(free_port(), retry_s=(3600.0, 3600.0))) as station:
         await lines.next()
-        await asyncio.sleep(0)
         station.connection.kick()
         await lines.next()
 
@@ -263,27 +262,67 @@ async def test_unusable_certificate_files_end_the_run(tmp_path: Path) -> None:
 
 
 @asynccontextmanager
-async def deaf_listener() -> AsyncIterator[int]:
-    """Listen, and never say a word."""
-    with socket.create_server((LOOPBACK, 0)) as listener:
-        yield listener.getsockname()[1]
+async def deaf_listener() -> AsyncIterator[tuple[int, Callable[[], Awaitable[object]]]]:
+    """Listen, and never say a word; yield the port, and what waits for a greeting."""
+    greeted, hung_up = asyncio.Event(), asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"dynod-test")
+        greeted.set()
+        await reader.read()
+        writer.close()
+        hung_up.set()
+
+    async with await asyncio.start_server(serve, LOOPBACK, 0) as server:
+        yield server.sockets[0].getsockname()[1], greeted.wait
+        async with asyncio.timeout(5):
+            await hung_up.wait()  # no connection is left behind
 
 
 async def test_a_port_that_never_answers(lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "CONNACK_TIMEOUT_S", 0.1)
-    async with deaf_listener() as port, watched(settings(port, retry_s=(60.0, 60.0))):
+    async with deaf_listener() as (port, _), watched(settings(port, retry_s=(60.0, 60.0))):
         line = await lines.text()
     assert line.endswith(
         "no answer; check the network, and that an MQTT 5 broker listens on this port"
     )
 
 
-async def test_cancelled_while_connecting() -> None:
-    async with deaf_listener() as port, watched(settings(port)) as station:
-        while not station.task.done():
-            await asyncio.sleep(0)
-            station.task.cancel()
-        assert station.task.cancelled()
+async def test_cancelled_while_waiting_for_the_first_answer() -> None:
+    async with deaf_listener() as (port, called), watched(settings(port)) as station:
+        await called()
+        station.task.cancel()
+        async with asyncio.timeout(5):
+            with pytest.raises(asyncio.CancelledError):
+                await station.task
+
+
+async def test_closed_while_waiting_for_the_first_answer() -> None:
+    async with deaf_listener() as (port, called), watched(settings(port)) as station:
+        await called()
+        assert not station.connection.connected
+        with pytest.raises(BrokerError, match="not connected"):
+            await station.connection.publish(Outgoing("t/x", b"1"))
+        await station.connection.close(Outgoing("t/status", b"{}"))
+        async with asyncio.timeout(5):
+            await station.task
+
+
+async def test_a_broker_that_dies_before_it_grants_a_subscription(lines: Lines) -> None:
+    """CONNACK is written by hand: MQTT 5.0 section 3.2, success, no properties."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"dynod-test")
+        writer.write(bytes([0x20, 3, 0, 0, 0]))
+        await reader.readuntil(b"t/commands/+")
+        writer.close()
+
+    async with await asyncio.start_server(serve, LOOPBACK, 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        given = settings(port, retry_s=(60.0, 60.0))
+        async with watched(given, filters=("t/commands/+",)) as station:
+            assert "connection lost" in await lines.text()
+            assert not station.connection.connected
 
 
 def test_an_unknown_host_name() -> None:

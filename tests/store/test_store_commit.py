@@ -1,18 +1,23 @@
 """Everything of a change or nothing, in one durable transaction."""
 
 import resource
+import sqlite3
 import subprocess
 import sys
+import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 
 from dynod.model.errors import StorageError
 from dynod.model.flags import Flag
+from dynod.model.session import Identifier, Patient
 from dynod.model.trial import ResultStatus
 from dynod.store.change import Change, StoredReply
 from dynod.store.outbox import OutboxCounts
@@ -23,6 +28,7 @@ from tests.store.samples import (
     deficit,
     draft,
     messages,
+    recording,
     session,
     summary,
     trial,
@@ -76,10 +82,10 @@ def test_a_failing_render_rolls_back_everything_and_leaves_no_hole(store: Store)
 def test_a_full_disk_rolls_back_and_the_store_goes_on(store: Store) -> None:
     owner = session()
     store.commit(Change(at=NOW, sessions=(owner,)))
-    done = trial(owner)
+    done = trial(owner, recording=recording(5000))
     pages = store._connection.exec_driver_sql("PRAGMA page_count").scalar_one()
     store._connection.commit()
-    store._connection.exec_driver_sql(f"PRAGMA max_page_count = {pages + 1}")
+    store._connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
     store._connection.commit()
     with pytest.raises(StorageError, match=r"dynod\.db: database or disk is full; free space"):
         store.commit(Change(at=NOW, trials=(done,), outbox=(draft(done.result_id),)))
@@ -184,15 +190,33 @@ def test_an_old_revision_is_refused(store: Store, revision: int) -> None:
 def test_one_message_per_result_and_revision(store: Store) -> None:
     given = draft()
     store.commit(messages(given))
-    with pytest.raises(Exception, match="UNIQUE constraint failed: outbox.result_id"):
+    with pytest.raises(IntegrityError, match="UNIQUE constraint failed"):
         store.commit(messages(given))
     assert store.commit(messages(replace(given, revision=2))) == (2,)
 
 
 def test_a_trial_of_no_session_is_a_defect(store: Store) -> None:
-    with pytest.raises(Exception, match="FOREIGN KEY constraint failed"):
+    with pytest.raises(IntegrityError, match="FOREIGN KEY constraint failed"):
         store.commit(Change(at=NOW, trials=(trial(session()),)))
     assert store.trials() == ()
+
+
+def test_no_error_quotes_a_patient(store: Store, path: Path) -> None:
+    owner = session(patient=Patient(Identifier("urn:example:mrn", "SECRET-4711")))
+    store.commit(Change(at=NOW, sessions=(owner,)))
+    another = replace(owner, session_id=uuid4())
+    twice = Change(at=NOW, sessions=(another,), reply=StoredReply("r-1", b"SECRET-4711"))
+    store.commit(twice)
+    with pytest.raises(IntegrityError) as defect:
+        store.commit(twice)
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("UPDATE session SET record = CAST(x'FF' || record AS TEXT)")
+        other.commit()
+    with pytest.raises(StorageError) as damage:
+        store.sessions()
+    assert str(damage.value).endswith("restore a backup or name another storage.path")
+    for error in (defect.value, damage.value):
+        assert "SECRET-4711" not in "".join(traceback.format_exception(error))
 
 
 def test_a_metric_that_is_no_number_is_a_defect(store: Store) -> None:

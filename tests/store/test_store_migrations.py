@@ -37,6 +37,10 @@ COPY_TABLE = """
         table.alter_column("started_at", nullable=True)
 """
 
+ORPHANS = """
+    op.execute("DELETE FROM session")
+"""
+
 
 def schema_of(path: Path) -> dict[str, str]:
     with closing(sqlite3.connect(path)) as connection:
@@ -125,9 +129,8 @@ def test_a_failing_migration_leaves_the_file_untouched(filled: Path, tmp_path: P
 
 def test_a_migration_that_orphans_rows_is_undone(filled: Path, tmp_path: Path) -> None:
     before = dump(filled)
-    orphaning = HEADER + "    op.execute('DELETE FROM session')\n"
     with pytest.raises(StorageError, match="rows of table trial without their session"):
-        migrate(filled, scripts_with(tmp_path, orphaning))
+        migrate(filled, scripts_with(tmp_path, HEADER + ORPHANS))
     assert dump(filled) == before
 
 
