@@ -2,9 +2,9 @@
 
 from datetime import UTC, date, datetime, time
 from pathlib import Path
-from typing import Annotated, Self, TypeAlias
+from typing import Annotated, Self, TypeAlias, cast
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import Field, PlainValidator, model_validator
 
 from dynod.config.fields import Part, Text
 from dynod.config.problems import Problems
@@ -13,8 +13,16 @@ from dynod.model.calibration import Certificate, Uncertainty
 
 SITE_FOLDER = "calibration.d"
 
+
+def _day(value: object) -> date:
+    zoned = value.tzinfo is not None if isinstance(value, datetime) else isinstance(value, date)
+    if not zoned:
+        raise ValueError("should be a day, or a time with its zone, without quotes")
+    return cast("date", value)
+
+
 # A day without a time means the whole of it, by UTC.
-Day: TypeAlias = AwareDatetime | date
+Day: TypeAlias = Annotated[date, PlainValidator(_day)]
 
 
 class UncertaintyTable(Part):

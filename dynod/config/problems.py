@@ -18,10 +18,12 @@ _PLAIN = {
     "tuple_type": "should be a list; tables of a list are written [[name]]",
     "too_short": "too few items",
     "too_long": "too many items",
+    "string_too_short": "should not be empty",
     "string_type": "should be text in quotes",
     "path_type": "should be a path in quotes",
     "bool_type": "should be true or false",
     "int_type": "should be a whole number",
+    "int_from_float": "should be a whole number",
     "float_type": "should be a number",
     "finite_number": "should be a finite number",
 }

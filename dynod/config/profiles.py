@@ -30,8 +30,10 @@ def profile_folders(config_folder: Path | None) -> dict[str, Path]:
 
 
 def _device_folders(root: Path) -> Iterator[Path]:
+    """Yield every folder: one without a profile is a mistake, and `read_profile` says so."""
     if root.is_dir():
-        yield from sorted(path.parent for path in root.glob("*/profile.toml"))
+        folders = (path for path in root.iterdir() if path.is_dir())
+        yield from sorted(path for path in folders if path.name[0] not in "._")
 
 
 def read_profile(folder: Path) -> Profile:

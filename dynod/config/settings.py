@@ -126,6 +126,12 @@ class DeviceConfig(Part):
     role: Annotated[Role, Field(strict=False)] = Role.LIMB
     baudrate: Annotated[int, Field(ge=300, le=4_000_000)] | None = None
 
+    @field_validator("mount_sign", mode="before")
+    @classmethod
+    def _sign(cls, sign: object) -> object:
+        """Keep ``true`` from passing as 1, which it equals in Python."""
+        return None if isinstance(sign, bool) else sign
+
     @model_validator(mode="after")
     def _findable(self) -> Self:
         if self.port is None and self.serial_number is None:

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 from dynod.publish.commands import COMMANDS
 from dynod.publish.examples import EXAMPLES
-from dynod.publish.schema import Schema, shared_schemas
+from dynod.publish.message_schema import Schema, shared_schemas
 from dynod.publish.topics import Topics
 
 Document: TypeAlias = dict[str, Any]

@@ -11,6 +11,10 @@ class PublishRefusedError(BrokerError):
     """The broker is there but does not take this message."""
 
 
+class ConnectionLostError(BrokerError):
+    """The connection could not be made, or is gone."""
+
+
 class HungUpError(BrokerError):
     """The broker, or what listens in its place, hung up before its first answer."""
 

@@ -5,7 +5,7 @@ import ssl
 from collections.abc import Iterator, Mapping
 
 from dynod.model.errors import BrokerError
-from dynod.publish.broker import BrokerSettings, HungUpError
+from dynod.publish.broker import BrokerSettings, ConnectionLostError, HungUpError
 
 # MQTT 5.0 section 2.4, reason codes of CONNACK and DISCONNECT.
 _ADVICE: Mapping[int, str] = {
@@ -18,7 +18,7 @@ _ADVICE: Mapping[int, str] = {
 }
 
 
-def fault_line(error: Exception, settings: BrokerSettings) -> str:
+def fault_line(error: BrokerError, settings: BrokerSettings) -> str:
     """Return the line for an error of connecting, or of a connection that was lost."""
     return f"broker {settings.address}: {_fault(error, settings)}"
 
@@ -35,7 +35,7 @@ def _fault(error: BaseException, settings: BrokerSettings) -> str:
             return _tls_fault(link)
         if isinstance(link, OSError):
             return _network_fault(link)
-    if isinstance(error, BrokerError):
+    if not isinstance(error, ConnectionLostError):
         return str(error)
     return (
         "connection lost; connecting again (when this repeats, check the network, and that no "

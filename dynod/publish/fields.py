@@ -55,7 +55,10 @@ SchemaKey: TypeAlias = Annotated[T | None, _AbsentNotNull(), Field(alias="schema
 
 
 class Message(BaseModel):
-    """Base of every message and part of one: unknown keys, NaN and loose types are errors."""
+    """Base of every message and part of one: unknown keys, NaN and loose types are errors.
+
+    The docstring under a key becomes its description in the schemas.
+    """
 
     model_config = ConfigDict(
         extra="forbid",
@@ -64,7 +67,6 @@ class Message(BaseModel):
         allow_inf_nan=False,
         defer_build=True,
         serialize_by_alias=True,
-        use_attribute_docstrings=True,
     )
 
     _may_be_absent: ClassVar[frozenset[str]] = frozenset()

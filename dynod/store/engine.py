@@ -107,7 +107,11 @@ def make_engine(path: Path, *, readonly: bool) -> Engine:
             isolation_level=None,
             check_same_thread=False,
         )
-        _configure(connection, readonly=readonly)
+        try:
+            _configure(connection, readonly=readonly)
+        except sqlite3.Error:
+            connection.close()
+            raise
         return connection
 
     # Parameters hold patients: they stay out of error messages and tracebacks.

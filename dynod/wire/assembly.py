@@ -28,20 +28,29 @@ class Assembly:
         self._channels = channels
         self._saturation = saturation
         self._blocks: list[SampleBlock] = []
+        self._times: list[float] = []
+        self._numbers: list[float] = []
         self._events: list[DeviceEvent] = []
         self._rejects: list[Reject] = []
         self._replies: list[bytes] = []
 
     def new_segment(self) -> None:
         """Let what follows belong to a new segment."""
+        self._gather()
         self.segment += 1
         self.last_s = float("-inf")
 
     def samples(self, t_s: FloatArray, values: FloatArray) -> None:
         """Add samples: ``t_s`` (n,), ``values`` (n, channels)."""
-        status, values = self._status(values)
-        self._blocks.append(SampleBlock(t_s, values, status, self._channels, self.segment))
+        self._gather()
+        self._block(t_s, values)
         self.last_s = float(t_s[-1])
+
+    def sample(self, t_s: float, value: float) -> None:
+        """Add one sample of a device with one channel; neighbours become one block."""
+        self._times.append(t_s)
+        self._numbers.append(value)
+        self.last_s = t_s
 
     def event(self, kind: EventKind, t_s: float) -> None:
         """Add a button event."""
@@ -57,14 +66,25 @@ class Assembly:
 
     def take(self) -> Decoded:
         """Return everything collected, and begin afresh."""
-        blocks = self._blocks
-        if len(blocks) > 1:
-            blocks = _merged(blocks)
-        decoded = Decoded(
-            tuple(blocks), tuple(self._events), tuple(self._rejects), tuple(self._replies)
-        )
-        self._blocks, self._events, self._rejects, self._replies = [], [], [], []
+        self._gather()
+        blocks = tuple(self._blocks if len(self._blocks) < 2 else _merged(self._blocks))
+        self._blocks.clear()
+        if not (self._events or self._rejects or self._replies):
+            return Decoded(blocks)
+        decoded = Decoded(blocks, tuple(self._events), tuple(self._rejects), tuple(self._replies))
+        self._events, self._rejects, self._replies = [], [], []
         return decoded
+
+    def _gather(self) -> None:
+        """Make one block of the single samples so far."""
+        if self._times:
+            times, numbers = self._times, self._numbers
+            self._times, self._numbers = [], []
+            self._block(np.array(times), np.array(numbers)[:, None])
+
+    def _block(self, t_s: FloatArray, values: FloatArray) -> None:
+        status, values = self._status(values)
+        self._blocks.append(SampleBlock(t_s, values, status, self._channels, self.segment))
 
     def _status(self, values: FloatArray) -> tuple[StatusArray, FloatArray]:
         if not self._saturation:

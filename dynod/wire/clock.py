@@ -37,6 +37,7 @@ class StampClock:
 
     def many(self, stamps: np.ndarray) -> FloatArray | None:
         """Return stream times, (n,), when all stamps go on from the last one; else None."""
+        stamps = stamps % self._range
         previous = np.empty_like(stamps)
         previous[0] = self._last % self._range if self._running else stamps[0]
         previous[1:] = stamps[:-1]

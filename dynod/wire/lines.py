@@ -2,8 +2,6 @@
 
 import re
 
-import numpy as np
-
 from dynod.model.samples import EventKind, RejectReason
 from dynod.wire.assembly import Assembly
 from dynod.wire.clock import ArrivalClock, StampClock
@@ -17,7 +15,7 @@ from dynod.wire.profile import DelimitedLine
 
 # Below this numpy's fixed cost exceeds that of reading line by line.
 _FEW_BYTES = 256
-_LOOKS_LIKE_WORDS = re.compile(rb"[A-Za-z][ -~]{2,}").fullmatch
+_LOOKS_LIKE_WORDS = re.compile(rb"[A-Za-z].{2,}", re.DOTALL).fullmatch
 _STAMP = rb"(\d{1,%d})" % MAX_STAMP_DIGITS
 _VALUE = rb"(-?\d{1,%d}\.\d{1,%d})" % (MAX_WHOLE_DIGITS, MAX_FRACTION_DIGITS)
 
@@ -34,7 +32,7 @@ class LineDecoder:
             raise TypeError("a stamp column needs a stamp clock")
         split = re.escape(framing.separator.encode())
         self._separator = ord(framing.separator)
-        self._sample = re.compile(_STAMP + split + _VALUE + rb"\r?").fullmatch
+        self._sample = re.compile(_STAMP + split + _VALUE + rb"\r?\n?").fullmatch
         texts = {text.encode(): EventKind(kind) for kind, text in framing.events.items()}
         self._events = texts
         alternatives = b"|".join(re.escape(text) for text in texts) or rb"(?!)"
@@ -57,14 +55,12 @@ class LineDecoder:
         """Take bytes; samples and the rest go to the assembly."""
         if self._rest:
             data = self._rest + data
-        end = data.rfind(b"\n") + 1
-        if end == len(data):
             self._rest = b""
-        else:
-            self._keep(data[end:])
-            data = data[:end]
+        end = data.rfind(b"\n") + 1
         if end:
-            self._lines(data)
+            self._lines(data[:end])
+        if end < len(data):
+            self._keep(data[end:])
 
     def _keep(self, rest: bytes) -> None:
         """Keep an unfinished line, but never more than a line may have."""
@@ -98,13 +94,15 @@ class LineDecoder:
         """Take a line whose beginning may be missing, or whose middle was not kept."""
         lost, self._overlong = self._overlong, 0
         partial, self._partial = self._partial, False
-        if lost:
+        if lost or len(line) > self._max_bytes:
             self._assembly.reject(RejectReason.OVERLONG, len(line) + lost + 1)
         elif not partial or line.rstrip(b"\r").startswith(self._replies):
             self._line(line)
 
     def _one_by_one(self, data: bytes) -> None:
-        for line in data.split(b"\n")[:-1]:
+        lines = data.split(b"\n")
+        lines.pop()  # behind the last newline
+        for line in lines:
             self._line(line)
 
     def _line(self, line: bytes) -> None:
@@ -115,9 +113,12 @@ class LineDecoder:
         t_s, broke = self._clock.one(int(match[1]))
         if broke:
             self._assembly.new_segment()
-        self._assembly.samples(np.array((t_s,)), np.array(((float(match[2]),),)))
+        self._assembly.sample(t_s, float(match[2]))
 
     def _other(self, line: bytes) -> None:
+        if len(line) > self._max_bytes:
+            self._assembly.reject(RejectReason.OVERLONG, len(line) + 1)
+            return
         event = self._event(line)
         if event is not None:
             t_s, broke = self._clock.event(int(event[1]))
@@ -133,7 +134,5 @@ class LineDecoder:
             # An answer of a device that is not this one: the dialogue wants to read it, and in
             # the middle of a stream it is a line that was lost.
             self._assembly.reply(text)
-        if len(line) > self._max_bytes:
-            self._assembly.reject(RejectReason.OVERLONG, len(line) + 1)
-        elif text:
+        if text:
             self._assembly.reject(RejectReason.MALFORMED, len(line) + 1)

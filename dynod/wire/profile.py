@@ -9,6 +9,8 @@ from dynod.model.samples import SampleStatus
 from dynod.model.units import Unit, base_unit, factor_to_base
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+# What is sent or awaited: printable ASCII, so that it can be sent and shown.
+Phrase = Annotated[str, Field(min_length=1, pattern=r"^[ -~\r\n]+$")]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
 
 
@@ -42,10 +44,10 @@ class DelimitedLine(_Part):
 
     kind: Literal["delimited_line"]
     columns: Annotated[tuple[str, ...], Field(min_length=1)]
-    separator: Annotated[str, Field(min_length=1, max_length=1)] = ";"
+    separator: Annotated[str, Field(pattern=r"^[ \t,;:|/]$")] = ";"
     events: dict[Literal["press", "release"], Annotated[str, Field(min_length=1)]] = {}
     replies: tuple[Annotated[str, Field(min_length=1)], ...] = ()
-    max_bytes: Annotated[int, Field(ge=8, le=4096)] = 64
+    max_bytes: Annotated[int, Field(ge=32, le=4096)] = 64  # the longest sample has 25
 
 
 class IntegerField(_Part):
@@ -72,11 +74,11 @@ class FixedFrame(_Part):
 
 
 class DeviceClock(_Part):
-    """Stamps of the device itself: an unsigned counter that wraps."""
+    """Stamps of the device itself: an unsigned counter of at most ten digits that wraps."""
 
     kind: Literal["stamp"]
     unit_s: Seconds
-    bits: Annotated[int, Field(ge=8, le=64)] = 32
+    bits: Annotated[int, Field(ge=8, le=32)] = 32
     max_gap_s: Seconds = 10.0
 
 
@@ -114,13 +116,13 @@ class StartStop(_Part):
     reply_s: Seconds = 3.0
     spacing_s: Seconds = 1.2
     attempts: Annotated[int, Field(ge=1, le=20)] = 5
-    identify: Annotated[str, Field(min_length=1)]
-    identified_by: Annotated[str, Field(min_length=1)]
-    start: Annotated[str, Field(min_length=1)]
-    started_by: Annotated[str, Field(min_length=1)]
-    stop: Annotated[str, Field(min_length=1)]
-    stopped_by: Annotated[str, Field(min_length=1)]
-    refused_by: Annotated[str, Field(min_length=1)]
+    identify: Phrase
+    identified_by: Phrase
+    start: Phrase
+    started_by: Phrase
+    stop: Phrase
+    stopped_by: Phrase
+    refused_by: Phrase
 
 
 class Profile(_Part):
@@ -147,16 +149,11 @@ class Profile(_Part):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if isinstance(self.framing, DelimitedLine):
-            wanted = {*self.channels}
-            if isinstance(self.clock, DeviceClock):
-                wanted.add("stamp")
-            given = set(self.framing.columns)
+            _check_lines(self.framing, self.clock, self.channels)
         else:
-            wanted, given = set(self.channels), set(self.framing.fields)
-        if wanted != given:
-            raise ValueError("framing and channels name different columns")
-        if base_unit(self.unit) is None and self.unit is not Unit.COUNT:
-            raise ValueError("this unit is neither a force nor an angle")
+            _check_frames(self.framing, self.clock, self.channels)
+        if self.unit is not Unit.COUNT and base_unit(self.unit) is not _BASE_UNITS[self.kind]:
+            raise ValueError(f"{self.unit.value} is no unit of {self.kind.value}")
         return self
 
     @property
@@ -177,3 +174,29 @@ class Profile(_Part):
         """
         factor = 1.0 if self.unit is Unit.COUNT else factor_to_base(self.unit)
         return (0.0, self.push_sign * factor)
+
+
+_BASE_UNITS = {Kind.FORCE: Unit.NEWTON, Kind.ANGLE: Unit.DEGREE}
+_DIFFERENT_COLUMNS = "framing and channels name different columns"
+
+
+def _check_lines(
+    framing: DelimitedLine, clock: DeviceClock | NominalClock, channels: tuple[str, ...]
+) -> None:
+    stamped = isinstance(clock, DeviceClock)
+    if {*framing.columns} != ({*channels, "stamp"} if stamped else {*channels}):
+        raise ValueError(_DIFFERENT_COLUMNS)
+    if not stamped or len(channels) != 1 or framing.columns != ("stamp", *channels):
+        raise ValueError("lines need the columns stamp and one channel, in this order")
+
+
+def _check_frames(
+    framing: FixedFrame, clock: DeviceClock | NominalClock, channels: tuple[str, ...]
+) -> None:
+    if {*framing.fields} != {*channels}:
+        raise ValueError(_DIFFERENT_COLUMNS)
+    if isinstance(clock, DeviceClock):
+        raise ValueError("fixed frames carry no stamp; they need a nominal clock")
+    for name, field in framing.fields.items():
+        if not 2 <= field.offset <= framing.length - 3:
+            raise ValueError(f"field {name} does not lie between the id and the sum")

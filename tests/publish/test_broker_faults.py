@@ -14,8 +14,8 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.reasoncodes import ReasonCode
 
 from dynod.model.errors import BrokerError, ConfigError
-from dynod.publish import connection
-from dynod.publish.broker import Outgoing
+from dynod.publish import client, connection
+from dynod.publish.broker import ConnectionLostError, Outgoing
 from dynod.publish.broker_faults import fault_line
 from tests.publish.certificates import Authority, Signed
 from tests.publish.harness import LOOPBACK, other_side, settings, watched
@@ -280,7 +280,7 @@ async def deaf_listener() -> AsyncIterator[tuple[int, Callable[[], Awaitable[obj
 
 
 async def test_a_port_that_never_answers(lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "CONNACK_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(client, "CONNACK_TIMEOUT_S", 0.1)
     async with deaf_listener() as (port, _), watched(settings(port, retry_s=(60.0, 60.0))):
         line = await lines.text()
     assert line.endswith(
@@ -308,25 +308,52 @@ async def test_closed_while_waiting_for_the_first_answer() -> None:
             await station.task
 
 
-async def test_a_broker_that_dies_before_it_grants_a_subscription(lines: Lines) -> None:
-    """CONNACK is written by hand: MQTT 5.0 section 3.2, success, no properties."""
+@asynccontextmanager
+async def scripted_broker(answer: bytes) -> AsyncIterator[int]:
+    """Accept a client, wait for its subscription, answer that, and hang up at its next word.
+
+    CONNACK by hand: MQTT 5.0 section 3.2, success, no properties.
+    """
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"dynod-test")
         writer.write(bytes([0x20, 3, 0, 0, 0]))
         await reader.readuntil(b"t/commands/+")
+        await reader.readexactly(1)  # the subscription's options end the packet
+        if answer:
+            writer.write(answer)
+            await reader.read(1)
         writer.close()
 
     async with await asyncio.start_server(serve, LOOPBACK, 0) as server:
-        port = server.sockets[0].getsockname()[1]
+        yield server.sockets[0].getsockname()[1]
+
+
+async def test_a_broker_that_dies_before_it_grants_a_subscription(lines: Lines) -> None:
+    async with scripted_broker(b"") as port:
         given = settings(port, retry_s=(60.0, 60.0))
         async with watched(given, filters=("t/commands/+",)) as station:
             assert "connection lost" in await lines.text()
             assert not station.connection.connected
 
 
+async def test_a_subscription_that_is_refused(lines: Lines) -> None:
+    """SUBACK by hand: MQTT 5.0 section 3.9, packet 1, no properties, 0x87 not authorized."""
+    async with (
+        scripted_broker(bytes([0x90, 4, 0, 1, 0, 0x87])) as port,
+        watched(settings(port, retry_s=(60.0, 60.0)), filters=("t/commands/+",)) as station,
+    ):
+        line = await lines.text()
+        await station.ready()  # results still go out
+    assert line == (
+        f"broker 127.0.0.1:{port}: refuses our subscription to t/commands/+; "
+        "nothing will arrive there until its access list allows it"
+    )
+
+
 def test_an_unknown_host_name() -> None:
-    line = fault_line(chained(socket.gaierror(-2, "Name or service not known")), settings(1883))
+    unknown = socket.gaierror(-2, "Name or service not known")
+    line = fault_line(lost(translated(unknown)), settings(1883))
     assert line == (
         "broker 127.0.0.1:1883: host name not known; check [broker] url and the name service"
     )
@@ -345,19 +372,30 @@ def test_an_unknown_host_name() -> None:
     ],
 )
 def test_a_reason_code_leads_to_advice(packet: int, code: int, advice: str) -> None:
-    error = aiomqtt.MqttCodeError(ReasonCode(packet, identifier=code))
-    assert advice in fault_line(error, settings(1883))
+    refused = aiomqtt.MqttCodeError(ReasonCode(packet, identifier=code))
+    assert advice in fault_line(lost(refused), settings(1883))
 
 
 def test_an_unknown_cause() -> None:
-    assert "connection lost" in fault_line(aiomqtt.MqttError("?"), settings(1883))
-    no_route = fault_line(chained(OSError(113, "No route to host")), settings(1883))
-    assert (
-        no_route == "broker 127.0.0.1:1883: cannot be reached (No route to host); check the network"
+    assert "connection lost" in fault_line(lost(aiomqtt.MqttError("?")), settings(1883))
+    no_route = OSError(113, "No route to host")
+    assert fault_line(lost(translated(no_route)), settings(1883)) == (
+        "broker 127.0.0.1:1883: cannot be reached (No route to host); check the network"
     )
 
 
-def chained(cause: Exception) -> Exception:
+def test_any_other_fault_of_the_broker_speaks_for_itself() -> None:
+    line = fault_line(BrokerError("not published on t/x: …"), settings(1883))
+    assert line == "broker 127.0.0.1:1883: not published on t/x: …"
+
+
+def lost(cause: Exception) -> BrokerError:
+    error = ConnectionLostError("not connected")
+    error.__cause__ = cause
+    return error
+
+
+def translated(cause: OSError) -> Exception:
     """Return an error as aiomqtt raises it: its own, with the system's as context."""
     try:
         try:

@@ -10,12 +10,11 @@ import pytest
 
 from dynod.core.metrics import METRICS
 from dynod.model.clinical import Movement
-from dynod.publish.asyncapi import asyncapi
 from dynod.publish.commands import LeverArmsPart
-from dynod.publish.documents import documents, write_documents
 from dynod.publish.examples import EXAMPLES
+from dynod.publish.message_schema import MESSAGES, adapter
 from dynod.publish.results import MetricsPart
-from dynod.publish.schema import MESSAGES, adapter, json_schemas
+from dynod.publish.schema import asyncapi, documents, json_schemas, write_documents
 
 CHECKED_IN = Path(__file__).parents[2] / "docs" / "schemas"
 

@@ -1,0 +1,173 @@
+"""How fast bytes become samples: large chunks, and one sample a chunk as in live use.
+
+The floors are a plain Python loop over the same lines, and the package ``witmotion`` from PyPI
+through its own receive loop.
+"""
+
+import math
+import struct
+import time
+import tomllib
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import witmotion
+
+from benchmarks.row import Row
+from dynod.model.samples import Chunk, Decoded, SampleBlock
+from dynod.wire.decoder import Decoder
+from dynod.wire.profile import Profile
+
+DEVICES = Path(__file__).parents[1] / "devices"
+CHUNK_BYTES = 65536
+LIVE_CHUNKS = 20_000
+REPEATS = 5
+CHANNELS = ("force",)
+
+
+def rows() -> list[Row]:
+    """Measure everything; takes a few seconds."""
+    return [_large_lines(), _large_frames(), *_live()]
+
+
+def _large_lines() -> Row:
+    profile = _profile("chronojump_force_sensor")
+    data = b"".join(_lines(CHUNK_BYTES // 12))[:CHUNK_BYTES]
+    data = data[: data.rindex(b"\n") + 1]
+    count = data.count(b"\n")
+    seconds = _best(lambda: _feed(profile, [Chunk(data, 0.0)], count))
+    unended = data.removesuffix(b"\n")
+    floor_s = _best(lambda: _plain_loop(unended))
+    return Row("Chronojump, 64 KiB a chunk", seconds, "plain loop", floor_s, 2.0, "ratio>=")
+
+
+def _large_frames() -> Row:
+    profile = _profile("witmotion_wt901")
+    triples = CHUNK_BYTES // 33
+    data = b"".join(
+        _frame(0x51, 0, 0, 2048, 2500) + _frame(0x52, 1, 2, 3, 2500) + _frame(0x53, k, -k, 5, 0)
+        for k in range(triples)
+    )
+    seconds = _best(lambda: _feed(profile, [Chunk(data, 0.0)], triples))
+    floor_s = _best(lambda: _witmotion_package(data, triples))
+    return Row("WitMotion, 64 KiB a chunk", seconds, "witmotion package", floor_s, 40.0, "ratio>=")
+
+
+def _live() -> list[Row]:
+    profile = _profile("chronojump_force_sensor")
+    chunks = [Chunk(line, k / 82.4) for k, line in enumerate(_lines(LIVE_CHUNKS))]
+    seconds = _best(lambda: _feed(profile, chunks, LIVE_CHUNKS)) / LIVE_CHUNKS
+    blocks_s = _best(lambda: _plain_blocks(chunks)) / LIVE_CHUNKS
+    arrays_s = _best(lambda: _plain_arrays(chunks)) / LIVE_CHUNKS
+    bare_s = _best(lambda: _plain_numbers(chunks)) / LIVE_CHUNKS
+    name = "Chronojump, one sample a chunk"
+    return [
+        Row(name, seconds, "plain loop, a SampleBlock a line", blocks_s, 1.5, "ratio<="),
+        Row(name, seconds, "plain loop, a tuple of arrays a line", arrays_s, math.inf, "ratio<="),
+        Row(name, seconds, "plain loop, numbers only", bare_s, math.inf, "ratio<="),
+    ]
+
+
+def _feed(profile: Profile, chunks: list[Chunk], count: int) -> list[Decoded]:
+    decoder = Decoder(profile, aligned=True)
+    decoded = [decoder.feed(chunk) for chunk in chunks]
+    if sum(len(block) for item in decoded for block in item.blocks) != count:
+        raise AssertionError("the decoder lost samples")
+    return decoded
+
+
+def _plain_loop(data: bytes) -> tuple[list[int], list[float]]:
+    stamps, values = [], []
+    for line in data.split(b"\n"):
+        stamp, _, value = line.partition(b";")
+        stamps.append(int(stamp))
+        values.append(float(value))
+    return stamps, values
+
+
+def _plain_blocks(chunks: list[Chunk]) -> list[SampleBlock]:
+    blocks = []
+    for chunk in chunks:
+        stamp, _, value = chunk.data.partition(b";")
+        t_s, values = np.array((int(stamp) * 1e-6,)), np.array(((float(value),),))
+        blocks.append(SampleBlock(t_s, values, np.zeros(1, np.uint8), CHANNELS, 0))
+    return blocks
+
+
+def _plain_arrays(chunks: list[Chunk]) -> list[object]:
+    blocks: list[object] = []
+    for chunk in chunks:
+        stamp, _, value = chunk.data.partition(b";")
+        t_s, values = np.array((int(stamp) * 1e-6,)), np.array(((float(value),),))
+        blocks.append((t_s, values, np.zeros(1, np.uint8)))
+    return blocks
+
+
+def _plain_numbers(chunks: list[Chunk]) -> list[tuple[int, float]]:
+    numbers = []
+    for chunk in chunks:
+        stamp, _, value = chunk.data.partition(b";")
+        numbers.append((int(stamp), float(value)))
+    return numbers
+
+
+class _MemoryPort:
+    """What the package reads from instead of a serial port; ends its loop after the last byte."""
+
+    def __init__(self, data: bytes, ended: Callable[[], None]) -> None:
+        self._data = data
+        self._position = 0
+        self._ended = ended
+
+    def read(self, size: int) -> bytes:
+        part = self._data[self._position : self._position + size]
+        self._position += size
+        if not part:
+            self._ended()
+        return part
+
+
+def _witmotion_package(data: bytes, count: int) -> list[object]:
+    imu = object.__new__(witmotion.IMU)  # its constructor opens a port and starts a thread
+    angles: list[object] = []
+
+    def end() -> None:
+        imu.should_exit = True
+
+    imu.ser, imu.should_exit, imu.subscribers = _MemoryPort(data, end), False, defaultdict(list)
+    imu.subscribe(angles.append, witmotion.protocol.AngleMessage)
+    imu._rxloop()  # noqa: SLF001 - the very loop that its thread runs
+    if len(angles) != count:
+        raise AssertionError("the package lost samples")
+    return angles
+
+
+def _best(run: Callable[[], object]) -> float:
+    times = []
+    for _ in range(REPEATS):
+        begun_s = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - begun_s)
+    return min(times)
+
+
+def _lines(count: int) -> list[bytes]:
+    return [b"%d;%.2f\r\n" % (k * 12142, 27.3 + k % 150) for k in range(count)]
+
+
+def _frame(kind: int, *words: int) -> bytes:
+    body = struct.pack("<BB4h", 0x55, kind, *words)
+    return body + bytes([sum(body) & 0xFF])
+
+
+def _profile(name: str) -> Profile:
+    text = (DEVICES / name / "profile.toml").read_text(encoding="utf-8")
+    return Profile.model_validate(tomllib.loads(text))
+
+
+if __name__ == "__main__":
+    for row in rows():
+        print(f"{row.name:32} {row.seconds * 1e6:10.2f} us  {row.floor:38} ", end="")
+        print(f"{row.floor_seconds * 1e6:10.2f} us  x{row.ratio:.2f} ({row.better} {row.bar:g})")
