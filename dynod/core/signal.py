@@ -73,12 +73,17 @@ def status_flags(status: StatusArray) -> list[Flag]:
 
 
 def rate_and_gap(t_s: FloatArray, settings: AnalysisSettings) -> tuple[float | None, bool]:
-    """Return the rate over ordinary intervals, in Hz, and whether an interval is a gap."""
+    """Return the rate over ordinary intervals, in Hz, and whether an interval is a gap.
+
+    Ordinary is within the gap factor of the median, both ways: some boards begin with short
+    intervals.
+    """
     if len(t_s) < 2:
         return None, False
     intervals = np.diff(t_s)
     limit = settings.gap_factor * float(np.median(intervals))
-    ordinary = intervals[intervals <= limit]
+    shortest = float(np.median(intervals)) / settings.gap_factor
+    ordinary = intervals[(intervals <= limit) & (intervals >= shortest)]
     mean_s = float(np.mean(ordinary)) if len(ordinary) else 0.0
     return (1.0 / mean_s if mean_s > 0.0 else None), bool(np.max(intervals) > limit)
 

@@ -24,7 +24,7 @@ class BrokerConnection:
 
     ``will`` is asked at every attempt, because it says when we connected; who only listens has
     none. ``on_connected`` runs after every connect, ``on_message`` for each message in turn; both
-    may publish.
+    may publish. A BrokerError that they let through counts as a loss; anything else ends ``run``.
     """
 
     def __init__(

@@ -195,6 +195,31 @@ async def test_callbacks_may_publish(mosquitto: Mosquitto) -> None:
             assert (await first_message(subscriber)).payload == online.payload
 
 
+async def test_a_callback_that_fails_at_the_broker_is_called_again(mosquitto: Mosquitto) -> None:
+    calls = 0
+
+    async def fail_once() -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            raise BrokerError("not published")
+
+    async with watched(settings(mosquitto.port), on_connected=fail_once) as station:
+        await station.ready()
+    assert calls == 2
+
+
+async def test_a_defect_in_a_callback_ends_the_run(mosquitto: Mosquitto) -> None:
+    async def fail() -> None:
+        raise ZeroDivisionError
+
+    async with other_side(mosquitto.port, WILL.topic) as subscriber:
+        async with watched(settings(mosquitto.port), on_connected=fail) as station:
+            with pytest.raises(ZeroDivisionError):
+                await station.task
+        assert (await first_message(subscriber)).payload == WILL.payload
+
+
 async def test_a_refused_publish_is_not_taken_for_success(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

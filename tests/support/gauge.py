@@ -20,7 +20,12 @@ class Gauge:
     """The device behind a link; ``t_us`` is the time on its counter."""
 
     def __init__(
-        self, link: Path, *, version: str = "Force_Sensor-0.6", rest_n: float = 4.0
+        self,
+        link: Path,
+        *,
+        version: str = "Force_Sensor-0.6",
+        rest_n: float = 4.0,
+        idle: bool = True,
     ) -> None:
         self.link = link
         self.version = version
@@ -31,6 +36,7 @@ class Gauge:
         self._over = threading.Event()
         self._lock = threading.RLock()
         self._level_n = rest_n
+        self._idles = idle
         self._pace = (time.monotonic(), 0)
         self._master = -1
         self._thread = threading.Thread(target=self._serve)
@@ -137,7 +143,7 @@ class Gauge:
             begun_s, begun_us = self._pace
             due_us = begun_us + (time.monotonic() - begun_s) * 1e6
             missing = int((due_us - self.t_us) * 1e-6 * RATE_HZ)
-            if self.started.is_set() and self._master >= 0 and missing > 0:
+            if self._idles and self.started.is_set() and self._master >= 0 and missing > 0:
                 pace = self._pace
                 self.send([self._level_n] * missing)
                 self._pace = pace

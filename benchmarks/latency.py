@@ -1,0 +1,128 @@
+"""From the last byte of a trial to its result at the broker.
+
+Measured: from just before the last line of a trial is written to the pty, until a QoS 1 subscriber
+of the same broker has the message. The broker acknowledges a message when it hands it on, so this
+is the publisher's PUBACK plus, at most, the subscriber's own delay. The five seconds before that
+line are written in one go, so what is not yet decoded of them counts too.
+
+Floor: one durable commit of a single row, and one QoS 1 publish until its PUBACK, on the same disk
+and broker, before and after the trials.
+"""
+
+import asyncio
+import json
+import sqlite3
+import statistics
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import aiomqtt
+
+from benchmarks.board import Board
+from benchmarks.row import Row
+from benchmarks.station import DEVICE, NAME, SITE, TRIALS, running, scratch, write_config
+from dynod.publish.topics import Topics
+from tests.support.mosquitto import LOOPBACK, Mosquitto
+
+FLOOR_ROUNDS = 150  # before, and again after the trials
+HANDSHAKE_TIMEOUT_S = 30.0
+TRIAL_TIMEOUT_S = 10.0
+TOPICS = Topics(SITE, NAME)
+
+
+def rows() -> list[Row]:
+    commits_s: list[float] = []
+    trips_s: list[float] = []
+    with scratch() as folder, Mosquitto(folder) as broker, Board() as board:
+        measure_floor(folder, broker.port, commits_s, trips_s)
+        config = write_config(folder, broker.port, board.path)
+        with (folder / "dynod.log").open("w+", encoding="utf-8") as log, running(config, log):
+            print(f"  {TRIALS} trials, after the handshake", file=sys.stderr, flush=True)
+            with told(log.name):
+                trials_s = asyncio.run(measure_trials(board, broker.port))
+        measure_floor(folder, broker.port, commits_s, trips_s)
+    floor_s = statistics.median(commits_s) + statistics.median(trips_s)
+    return [
+        Row(
+            "last byte of a trial to PUBACK",
+            statistics.median(trials_s),
+            "durable commit + QoS 1 round trip",
+            floor_s,
+            5.0,
+            "at most",
+        )
+    ]
+
+
+@contextmanager
+def told(log: str) -> Iterator[None]:
+    """Show what dynod said when the measurement fails."""
+    try:
+        yield
+    except BaseException:
+        print(Path(log).read_text(encoding="utf-8"), file=sys.stderr)
+        raise
+
+
+def measure_floor(folder: Path, port: int, commits_s: list[float], trips_s: list[float]) -> None:
+    print(f"  floor: {FLOOR_ROUNDS} commits and round trips", file=sys.stderr, flush=True)
+    commits_s += measure_commits(folder / "floor.db")
+    trips_s += asyncio.run(measure_round_trips(port))
+
+
+def measure_commits(path: Path) -> list[float]:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("CREATE TABLE IF NOT EXISTS row (id INTEGER PRIMARY KEY, text TEXT)")
+        return [measure_commit(connection) for _ in range(FLOOR_ROUNDS)]
+
+
+def measure_commit(connection: sqlite3.Connection) -> float:
+    begun_s = time.perf_counter()
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute("INSERT INTO row (text) VALUES ('result')")
+    connection.execute("COMMIT")
+    return time.perf_counter() - begun_s
+
+
+async def measure_round_trips(port: int) -> list[float]:
+    taken_s: list[float] = []
+    async with aiomqtt.Client(LOOPBACK, port, protocol=aiomqtt.ProtocolVersion.V5) as client:
+        for _ in range(FLOOR_ROUNDS):
+            begun_s = time.perf_counter()
+            await client.publish("floor", b"result", qos=1)
+            taken_s.append(time.perf_counter() - begun_s)
+    return taken_s
+
+
+async def measure_trials(board: Board, port: int) -> list[float]:
+    async with aiomqtt.Client(LOOPBACK, port, protocol=aiomqtt.ProtocolVersion.V5) as client:
+        async with asyncio.timeout(HANDSHAKE_TIMEOUT_S):
+            await wait_for_stream(client)
+        await client.unsubscribe(TOPICS.device_status(DEVICE))
+        await client.subscribe("+/+/bench/room-1/results/trial", qos=1)
+        board.press()
+        return [await measure_trial(board, client) for _ in range(TRIALS)]
+
+
+async def wait_for_stream(client: aiomqtt.Client) -> None:
+    await client.subscribe(TOPICS.device_status(DEVICE), qos=1)
+    async for message in client.messages:
+        if json.loads(message.payload)["state"] == "streaming":
+            return
+
+
+async def measure_trial(board: Board, client: aiomqtt.Client) -> float:
+    begun_s = board.trial()
+    async with asyncio.timeout(TRIAL_TIMEOUT_S):
+        message = await anext(aiter(client.messages))
+    arrived_s = time.perf_counter()
+    print("DEBUG", round((arrived_s - begun_s) * 1e3, 2), message.payload[:40] if _D else message.payload); _D.append(1)
+    return arrived_s - begun_s
+
+
+_D: list[int] = []
