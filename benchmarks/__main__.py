@@ -1,11 +1,13 @@
 """``python -m benchmarks [decode] [latency] [startup]``: every figure beside its own floor."""
 
 import argparse
+import math
 import sys
 from importlib import import_module
 
 import pytest
 
+from benchmarks.memory import MemoryRow
 from benchmarks.row import Row
 
 GROUPS = ("decode", "latency", "startup")
@@ -44,24 +46,29 @@ def print_table(rows: list[Row]) -> None:
 
 
 def cells(row: Row) -> tuple[str, ...]:
+    quantity = megabytes if isinstance(row, MemoryRow) else duration
+    sign = "at least" if row.better == "ratio>=" else "at most"
+    judged = math.isfinite(row.bar)
     return (
         row.name,
-        quantity(row.seconds, row.unit),
+        quantity(row.seconds),
         row.floor,
-        quantity(row.floor_seconds, row.unit),
+        quantity(row.floor_seconds),
         f"{row.ratio:.2f}",
-        "" if row.bar is None else f"{row.better} {row.bar:g}",
-        row.verdict,
+        f"{sign} {row.bar:g}" if judged else "",
+        ("ok" if row.holds else "MISSED") if judged else "",
     )
 
 
-def quantity(value: float, unit: str) -> str:
-    if unit != "s":
-        return f"{value:.1f} {unit}"
-    for factor, name in ((1.0, "s"), (1e3, "ms"), (1e6, "µs")):
-        if value * factor >= 1.0:
-            return f"{value * factor:.3g} {name}"
-    return f"{value * 1e9:.3g} ns"
+def megabytes(value: float) -> str:
+    return f"{value:.1f} MB"
+
+
+def duration(value_s: float) -> str:
+    for factor, unit in ((1.0, "s"), (1e3, "ms"), (1e6, "µs")):
+        if value_s * factor >= 1.0:
+            return f"{value_s * factor:.3g} {unit}"
+    return f"{value_s * 1e9:.3g} ns"
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import numpy as np
 import witmotion
 
 from benchmarks.row import Row
-from dynod.model.samples import Chunk, Decoded, SampleBlock
+from dynod.model.samples import Chunk, SampleBlock
 from dynod.wire.decoder import Decoder
 from dynod.wire.profile import Profile
 
@@ -70,12 +70,15 @@ def _live() -> list[Row]:
     ]
 
 
-def _feed(profile: Profile, chunks: list[Chunk], count: int) -> list[Decoded]:
+def _feed(profile: Profile, chunks: list[Chunk], count: int) -> None:
+    """Decode and hand on; nothing is kept, as in live use."""
     decoder = Decoder(profile, aligned=True)
-    decoded = [decoder.feed(chunk) for chunk in chunks]
-    if sum(len(block) for item in decoded for block in item.blocks) != count:
+    taken = 0
+    for chunk in chunks:
+        for block in decoder.feed(chunk).blocks:
+            taken += len(block.t_s)
+    if taken != count:
         raise AssertionError("the decoder lost samples")
-    return decoded
 
 
 def _plain_loop(data: bytes) -> tuple[list[int], list[float]]:
@@ -87,29 +90,31 @@ def _plain_loop(data: bytes) -> tuple[list[int], list[float]]:
     return stamps, values
 
 
-def _plain_blocks(chunks: list[Chunk]) -> list[SampleBlock]:
-    blocks = []
+def _plain_blocks(chunks: list[Chunk]) -> int:
+    taken = 0
     for chunk in chunks:
         stamp, _, value = chunk.data.partition(b";")
         t_s, values = np.array((int(stamp) * 1e-6,)), np.array(((float(value),),))
-        blocks.append(SampleBlock(t_s, values, np.zeros(1, np.uint8), CHANNELS, 0))
-    return blocks
+        block = SampleBlock(t_s, values, np.zeros(1, np.uint8), CHANNELS, 0)
+        taken += len(block.t_s)
+    return taken
 
 
-def _plain_arrays(chunks: list[Chunk]) -> list[object]:
-    blocks: list[object] = []
+def _plain_arrays(chunks: list[Chunk]) -> int:
+    taken = 0
     for chunk in chunks:
         stamp, _, value = chunk.data.partition(b";")
         t_s, values = np.array((int(stamp) * 1e-6,)), np.array(((float(value),),))
-        blocks.append((t_s, values, np.zeros(1, np.uint8)))
-    return blocks
+        block = (t_s, values, np.zeros(1, np.uint8))
+        taken += len(block[0])
+    return taken
 
 
-def _plain_numbers(chunks: list[Chunk]) -> list[tuple[int, float]]:
-    numbers = []
+def _plain_numbers(chunks: list[Chunk]) -> tuple[int, float]:
+    numbers = (0, 0.0)
     for chunk in chunks:
         stamp, _, value = chunk.data.partition(b";")
-        numbers.append((int(stamp), float(value)))
+        numbers = (int(stamp), float(value))
     return numbers
 
 
@@ -138,7 +143,7 @@ def _witmotion_package(data: bytes, count: int) -> list[object]:
 
     imu.ser, imu.should_exit, imu.subscribers = _MemoryPort(data, end), False, defaultdict(list)
     imu.subscribe(angles.append, witmotion.protocol.AngleMessage)
-    imu._rxloop()  # noqa: SLF001 - the very loop that its thread runs
+    imu._rxloop()  # the very loop that its thread runs
     if len(angles) != count:
         raise AssertionError("the package lost samples")
     return angles

@@ -10,18 +10,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from math import inf
 from pathlib import Path
 from typing import IO, NamedTuple
 
+from benchmarks.memory import MemoryRow
 from benchmarks.row import Row
 from benchmarks.station import running, scratch, write_config
 from tests.support.mosquitto import free_port
 
+BAR = 1.5
 STARTS = 7
 FIRST_STARTS = 3
 READY = "ready: looking for"
 FLOOR_READY = "ready"
-FLOOR = "importing numpy, pydantic, SQLAlchemy's ORM, aiomqtt"
+FLOOR = "import numpy, pydantic, sqlalchemy.orm, aiomqtt"
 FLOOR_PROGRAM = f"""\
 import aiomqtt, numpy, pydantic, sqlalchemy.orm
 print("{FLOOR_READY}", flush=True)
@@ -37,7 +40,6 @@ class Start(NamedTuple):
 
 
 def rows() -> list[Row]:
-    firsts: list[Start] = []
     starts: list[Start] = []
     floors: list[Start] = []
     start_once()  # compiles what was not yet compiled
@@ -52,10 +54,10 @@ def rows() -> list[Row]:
             starts.append(start_dynod(config))
     first, start, floor = median(firsts), median(starts), median(floors)
     return [
-        Row("start of dynod run", start.taken_s, FLOOR, floor.taken_s, 1.5, "at most"),
-        Row("memory then", start.memory_mb, FLOOR, floor.memory_mb, 1.5, "at most", "MB"),
-        Row("first start, makes the database", first.taken_s, FLOOR, floor.taken_s, None, "at most"),
-        Row("memory then", first.memory_mb, FLOOR, floor.memory_mb, None, "at most", "MB"),
+        Row("start of dynod run", start.taken_s, FLOOR, floor.taken_s, BAR, "ratio<="),
+        MemoryRow("  memory then", start.memory_mb, FLOOR, floor.memory_mb, BAR, "ratio<="),
+        Row("first start, makes the database", first.taken_s, FLOOR, floor.taken_s, inf, "ratio<="),
+        MemoryRow("  memory then", first.memory_mb, FLOOR, floor.memory_mb, inf, "ratio<="),
     ]
 
 
@@ -85,9 +87,7 @@ def start_floor() -> Start:
         process.communicate("\n")
 
 
-def heard(
-    lines: IO[str] | None, ready: Callable[[str], bool], pid: int, begun_s: float
-) -> Start:
+def heard(lines: IO[str] | None, ready: Callable[[str], bool], pid: int, begun_s: float) -> Start:
     """Wait until a process says that it is ready; return what that took."""
     if lines is None:
         raise RuntimeError("the output of the process is not read")

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -28,16 +29,16 @@ _INTRODUCTION = """\
 [bold]dynod demo[/]: a therapist tests both hips of a patient whose left side is weaker.
 
   simulated dynamometer ─┐
-                         ├─ serial lines ─▶ [bold]dynod run[/] ─▶ MQTT broker ─▶ record system
+                         ├─ serial ─▶ [bold]dynod run[/] ─▶ MQTT broker ─▶ record system
   simulated inclinometer ┘
 
-The devices, the patient and the therapist are simulated; everything else is the real thing.
-The therapist presses the switch of the dynamometer, and once lets the patient stop too early.
+Devices, patient and therapist are simulated; everything else is the real thing.
+The therapist presses the dynamometer's switch; once the patient stops too early.
 """
 _WORDS = {
-    "within_error": "within measurement error",
-    "exceeds_error": "[yellow]more than measurement error[/]",
-    "exceeds_error_and_threshold": "[red]more than measurement error, and than the threshold[/]",
+    "within_error": "not provably weaker",
+    "exceeds_error": "[yellow]weaker: beyond error[/]",
+    "exceeds_error_and_threshold": "[red]weaker: beyond error and threshold[/]",
 }
 
 
@@ -191,9 +192,10 @@ def _received(folder: Path) -> list[dict[str, Any]]:
 def _show(received: list[dict[str, Any]], curve: dict[str, Any]) -> None:
     say(f"\nOne pull: {curve['movement']}, {curve['side']}, peak {curve['value']:.1f} N")
     say(plot(curve["curve"]["t_s"], curve["curve"]["value"], unit="N"))
-    table = Table(title="\nSide to side, as the record system has it", title_justify="left")
-    for heading in ("movement", "left", "right", "deficit of the left", "95 % interval", "verdict"):
-        table.add_column(heading)
+    say("\nSide to side, as the record system has it:")
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    for heading in ("movement", "left", "right", "deficit", "95 % interval", "the left side is"):
+        table.add_column(heading, no_wrap=heading != "the left side is")
     for result in received:
         if result["schema"].startswith("dynod.deficit/"):
             table.add_row(*_row(result))
@@ -202,8 +204,7 @@ def _show(received: list[dict[str, Any]], curve: dict[str, Any]) -> None:
     invalid = sum(not trial["quality"]["valid"] for trial in trials)
     say(
         f"{len(trials)} trials were published, {invalid} of them invalid and in no average.\n"
-        "A difference counts only where its interval leaves out zero: the usual 10 % cut-off "
-        "lies inside what a hand-held test can be wrong by."
+        "A difference counts only where its interval leaves out zero."
     )
 
 
@@ -215,7 +216,7 @@ def _row(result: dict[str, Any]) -> list[str]:
     low, high = result["ci95_deg" if angle else "ci95_percent"]
     sign = "°" if angle else " %"
     return [
-        f"{result['movement']} ({'range' if angle else 'strength'})",
+        f"{result['movement'].removeprefix('hip_')}{', range' if angle else ''}",
         f"{result['left']['value']:.1f} {unit}",
         f"{result['right']['value']:.1f} {unit}",
         f"{deficit:+.1f}{sign}",

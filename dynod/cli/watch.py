@@ -10,6 +10,7 @@ from rich.align import Align
 from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.panel import Panel
+from rich.table import Table
 from rich.text import Text
 
 from dynod.cli.bigtext import big, width
@@ -17,6 +18,7 @@ from dynod.cli.output import console
 from dynod.cli.sounds import play
 from dynod.config.load import load_config
 from dynod.daemon.control_client import ControlClient
+from dynod.model.flags import REJECTING
 
 _SIDE_COLOURS = {"left": "bright_cyan", "right": "bright_yellow"}
 _FULL_SCALE = {"force_n": 400.0, "angle_deg": 140.0}
@@ -59,7 +61,9 @@ class Screen:
         parts.append(_verdict(state))
         problems = [state.get("problem"), *self._faults()]
         parts += [Text(f"! {text}", style="bold red") for text in problems if text]
-        return Panel(Group(*parts), title="dynod", border_style=_border(state))
+        return Panel(
+            Group(*parts), title="dynod", border_style=_border(state), height=console.height
+        )
 
     def _wanted(self, payload: dict[str, Any]) -> bool:
         """Tell whether a live value is of the kind that the next trial measures."""
@@ -68,11 +72,15 @@ class Screen:
         return name in payload
 
     def _head(self, state: dict[str, Any]) -> RenderableType:
-        code = state["session_code"]
-        text = f"session {code}" if code else "no session"
-        if code and not state["assigned"]:
-            text += "   (no patient yet)"
-        return Align.right(Text(text, style="bold reverse"))
+        """Return the trial's number on the left, the session's code on the right."""
+        slot, code = state["next"], state["session_code"]
+        number = "" if slot is None else f"{slot['trial_number']}"
+        row = Table.grid(expand=True)
+        row.add_column()
+        row.add_column(justify="right")
+        row.add_row(Text(big(number), style="bold"), Text(big(code or ""), style="bold magenta"))
+        note = "" if state["assigned"] or not code else "no patient yet"
+        return Group(row, Align.right(Text(note, style="magenta")))
 
     def _slot(self, state: dict[str, Any]) -> RenderableType:
         slot = state["next"]
@@ -131,7 +139,8 @@ def _verdict(state: dict[str, Any]) -> RenderableType:
     value = "-" if last["value"] is None else f"{last['value']:.0f} {unit}"
     if last["valid"]:
         return Align.center(Text(big(f"{value} ok"), style="bold green"))
-    why = ", ".join(flag.replace("_", " ") for flag in last["flags"])
+    reasons = [flag for flag in last["flags"] if flag in REJECTING] or last["flags"]
+    why = ", ".join(flag.replace("_", " ") for flag in reasons)
     return Group(
         Align.center(Text(big("repeat"), style="bold red")),
         Align.center(Text(f"{value}: {why}", style="bold red")),

@@ -75,17 +75,16 @@ def status_flags(status: StatusArray) -> list[Flag]:
 def rate_and_gap(t_s: FloatArray, settings: AnalysisSettings) -> tuple[float | None, bool]:
     """Return the rate over ordinary intervals, in Hz, and whether an interval is a gap.
 
-    Ordinary is within the gap factor of the median, both ways: some boards begin with short
-    intervals.
+    Ordinary is within a tenth of the median: some boards begin with short intervals.
     """
     if len(t_s) < 2:
         return None, False
     intervals = np.diff(t_s)
-    limit = settings.gap_factor * float(np.median(intervals))
-    shortest = float(np.median(intervals)) / settings.gap_factor
-    ordinary = intervals[(intervals <= limit) & (intervals >= shortest)]
-    mean_s = float(np.mean(ordinary)) if len(ordinary) else 0.0
-    return (1.0 / mean_s if mean_s > 0.0 else None), bool(np.max(intervals) > limit)
+    median_s = float(np.median(intervals))
+    ordinary = intervals[np.abs(intervals - median_s) <= 0.1 * median_s]
+    mean_s = float(np.mean(ordinary)) if len(ordinary) else median_s
+    gap = bool(np.max(intervals) > settings.gap_factor * median_s)
+    return (1.0 / mean_s if mean_s > 0.0 else None), gap
 
 
 def _range_flags(units: FloatArray, calibration: Calibration) -> list[Flag]:

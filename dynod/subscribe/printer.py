@@ -89,9 +89,10 @@ def _trial(result: dict[str, Any]) -> str:
     value = metrics[name]
     shown = "no value" if value is None else f"{value:.1f} {'N' if name[0] == 'p' else 'deg'}"
     verdict = "valid" if quality["valid"] else "INVALID"
-    flags = ", ".join(quality["flags"])
+    flags = ", ".join(flag for flag in quality["flags"] if flag != "uncalibrated")
+    verdict += f" ({flags})" if flags else ""
     where = f"{test['movement']} {test['side']} {result['trial_number']}"
-    return f"trial   {where:<24} {shown:>10}  {verdict} ({flags})"
+    return f"trial   {where:<22} {shown:>9}  {verdict}"
 
 
 def _deficit(result: dict[str, Any]) -> str:
@@ -101,8 +102,8 @@ def _deficit(result: dict[str, Any]) -> str:
         if deficit is not None and interval is not None:
             low, high = interval
             spread = f"{deficit:.1f}{sign} [{low:.1f}, {high:.1f}]"
-            return f"deficit {result['movement']:<24} {spread}  {word}"
-    return f"deficit {result['movement']:<24} {word} ({result.get('reason')})"
+            return f"deficit {result['movement']:<16} {spread}  {word}"
+    return f"deficit {result['movement']:<16} {word} ({result.get('reason')})"
 
 
 def main() -> None:

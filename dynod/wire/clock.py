@@ -26,13 +26,12 @@ class StampClock:
 
     def one(self, stamp: int) -> tuple[float, bool]:
         """Return the stream time of a sample's stamp, and whether it begins a new segment."""
-        if not 0 <= stamp < self._range:
-            stamp %= self._range
         ahead = (stamp - self._last) % self._range
-        fresh = not self._running or ahead > self._max_ticks
-        self._last = stamp if fresh else self._last + ahead
-        broke = fresh and self._running
-        self._running = True
+        if self._running and ahead <= self._max_ticks:
+            self._last += ahead
+            return self._last * self._unit_s, False
+        broke, self._running = self._running, True
+        self._last = stamp % self._range
         return self._last * self._unit_s, broke
 
     def many(self, stamps: np.ndarray) -> FloatArray | None:

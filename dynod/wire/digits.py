@@ -90,11 +90,11 @@ def _number(
 ) -> NDArray[np.int64]:
     """Return the whole numbers whose digits end before ``end``."""
     longest, shortest = int(length.max()), int(length.min())
-    total = digits[end - 1].astype(np.int64)
+    total = digits.take(end - 1, mode="clip").astype(np.int64)
     weight = 1
     for place in range(2, longest + 1):
         weight *= 10
-        column = digits[np.maximum(end - place, 0)].astype(np.int64)
+        column = digits.take(end - place, mode="clip").astype(np.int64)
         if place > shortest:
             column *= length >= place
         total += weight * column

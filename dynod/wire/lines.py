@@ -32,7 +32,8 @@ class LineDecoder:
             raise TypeError("a stamp column needs a stamp clock")
         split = re.escape(framing.separator.encode())
         self._separator = ord(framing.separator)
-        self._sample = re.compile(_STAMP + split + _VALUE + rb"\r?\n?").fullmatch
+        self._sample = re.compile(_STAMP + split + _VALUE + rb"\r?").fullmatch
+        self._whole_chunk = re.compile(_STAMP + split + _VALUE + rb"\r?\n").fullmatch
         texts = {text.encode(): EventKind(kind) for kind, text in framing.events.items()}
         self._events = texts
         alternatives = b"|".join(re.escape(text) for text in texts) or rb"(?!)"
@@ -56,6 +57,11 @@ class LineDecoder:
         if self._rest:
             data = self._rest + data
             self._rest = b""
+        elif not self._partial:
+            match = self._whole_chunk(data)  # live, nearly every chunk is one line
+            if match is not None:
+                self._sample_of(match)
+                return
         end = data.rfind(b"\n") + 1
         if end:
             self._lines(data[:end])
@@ -109,7 +115,10 @@ class LineDecoder:
         match = self._sample(line)
         if match is None:
             self._other(line)
-            return
+        else:
+            self._sample_of(match)
+
+    def _sample_of(self, match: re.Match[bytes]) -> None:
         t_s, broke = self._clock.one(int(match[1]))
         if broke:
             self._assembly.new_segment()

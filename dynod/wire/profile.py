@@ -195,7 +195,7 @@ def _check_frames(
 ) -> None:
     if {*framing.fields} != {*channels}:
         raise ValueError(_DIFFERENT_COLUMNS)
-    if isinstance(clock, DeviceClock):
+    if clock.kind == "stamp":
         raise ValueError("fixed frames carry no stamp; they need a nominal clock")
     for name, field in framing.fields.items():
         if not 2 <= field.offset <= framing.length - 3:

@@ -82,7 +82,9 @@ def test_a_cut_off_outside_zero_to_half_the_rate_is_refused(
         lowpass_pass(rate_hz, cutoff_hz)
 
 
-@pytest.mark.parametrize("probability", [0.5, 0.51, 0.6, 0.75, 0.9, 0.95, 0.975, 0.99, 0.995, 0.999])
+@pytest.mark.parametrize(
+    "probability", [0.5, 0.51, 0.6, 0.75, 0.9, 0.95, 0.975, 0.99, 0.995, 0.999]
+)
 def test_the_quantile_equals_the_one_of_scipy(probability: float) -> None:
     df = np.arange(1, 201)
     ours = [t_quantile(probability, int(each)) for each in df]
