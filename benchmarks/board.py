@@ -3,8 +3,11 @@
 The trials carry their time in their stamps, so that five seconds of data need not take five.
 """
 
+import array
+import fcntl
 import os
 import select
+import termios
 import threading
 import time
 import tty
@@ -17,6 +20,7 @@ INTERVAL_US = 12_195  # 82 Hz
 QUIET_US, TRIAL_US, HELD_US = 1_200_000, 5_000_000, 100_000
 PEAK_N, RISE_S, HOLD_S = 150.0, 0.3, 3.6
 POLL_S = 0.05
+SETTLE_S = 0.05
 WRITE_TIMEOUT_S = 5.0
 
 _ANSWERS = {
@@ -55,19 +59,27 @@ class Board:
         os.close(self._master)
         os.close(self._slave)
 
-    def press(self) -> None:
-        """Press and release, after a time of rest."""
-        self._write(self._samples(QUIET_US) + self._pressed() + self._released())
-
-    def trial(self) -> float:
-        """Write a whole trial; return when its last line was about to be written."""
-        lines = self._samples(QUIET_US) + self._pressed() + self._released()
+    def pull(self) -> None:
+        """Send a trial but for its last line, and wait until it is read and dealt with."""
+        rest = self._samples(QUIET_US)
+        begin = self._pressed() + self._released()
         self._patient.pull(self._now_us * 1e-6 + 0.3, PEAK_N, HOLD_S, RISE_S)
-        self._write(lines + self._samples(TRIAL_US) + self._pressed())
+        self._write(rest + begin + self._samples(TRIAL_US) + self._pressed())
+        self._settle()
+
+    def end(self) -> float:
+        """Send the last line of the trial; return when that was about to happen."""
         last = self._released()
         begun_s = time.perf_counter()
         self._write(last)
         return begun_s
+
+    def _settle(self) -> None:
+        unread = array.array("i", [1])
+        while unread[0]:
+            time.sleep(SETTLE_S)
+            fcntl.ioctl(self._slave, termios.FIONREAD, unread)
+        time.sleep(SETTLE_S)
 
     def _samples(self, length_us: int) -> bytes:
         lines = bytearray()

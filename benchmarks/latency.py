@@ -2,8 +2,8 @@
 
 Measured: from just before the last line of a trial is written to the pty, until a QoS 1 subscriber
 of the same broker has the message. The broker acknowledges a message when it hands it on, so this
-is the publisher's PUBACK plus, at most, the subscriber's own delay. The five seconds before that
-line are written in one go, so what is not yet decoded of them counts too.
+is the publisher's PUBACK, give or take the subscriber's own delay. The five seconds before that
+line come in one go, and are decoded when it is written, as they are at the pace of a real board.
 
 Floor: one durable commit of a single row, and one QoS 1 publish until its PUBACK, on the same disk
 and broker, before and after the trials.
@@ -11,6 +11,7 @@ and broker, before and after the trials.
 
 import asyncio
 import json
+import socket
 import sqlite3
 import statistics
 import sys
@@ -18,12 +19,13 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 import aiomqtt
 
 from benchmarks.board import Board
 from benchmarks.row import Row
-from benchmarks.station import DEVICE, NAME, SITE, TRIALS, running, scratch, write_config
+from benchmarks.station import CONTROL, DEVICE, NAME, SITE, TRIALS, running, scratch, write_config
 from dynod.publish.topics import Topics
 from tests.support.mosquitto import LOOPBACK, Mosquitto
 
@@ -42,7 +44,7 @@ def rows() -> list[Row]:
         with (folder / "dynod.log").open("w+", encoding="utf-8") as log, running(config, log):
             print(f"  {TRIALS} trials, after the handshake", file=sys.stderr, flush=True)
             with told(log.name):
-                trials_s = asyncio.run(measure_trials(board, broker.port))
+                trials_s = asyncio.run(measure_trials(board, broker.port, folder / CONTROL))
         measure_floor(folder, broker.port, commits_s, trips_s)
     floor_s = statistics.median(commits_s) + statistics.median(trips_s)
     return [
@@ -99,14 +101,31 @@ async def measure_round_trips(port: int) -> list[float]:
     return taken_s
 
 
-async def measure_trials(board: Board, port: int) -> list[float]:
+async def measure_trials(board: Board, port: int, control: Path) -> list[float]:
     async with aiomqtt.Client(LOOPBACK, port, protocol=aiomqtt.ProtocolVersion.V5) as client:
         async with asyncio.timeout(HANDSHAKE_TIMEOUT_S):
             await wait_for_stream(client)
         await client.unsubscribe(TOPICS.device_status(DEVICE))
         await client.subscribe(TOPICS.trial, qos=1)
-        board.press()
+        start_session(control)
         return [await measure_trial(board, client) for _ in range(TRIALS)]
+
+
+def start_session(control: Path) -> None:
+    request = {
+        "op": "command",
+        "name": "session.start",
+        "payload": {
+            "request_id": str(uuid4()),
+            "patient": {"system": "urn:dynod:bench", "id": "nobody"},
+        },
+    }
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(control))
+        connection.sendall(json.dumps(request).encode() + b"\n")
+        reply = connection.makefile().readline()
+    if not json.loads(reply).get("ok"):
+        raise RuntimeError(f"the session does not start: {reply}")
 
 
 async def wait_for_stream(client: aiomqtt.Client) -> None:
@@ -117,7 +136,8 @@ async def wait_for_stream(client: aiomqtt.Client) -> None:
 
 
 async def measure_trial(board: Board, client: aiomqtt.Client) -> float:
-    begun_s = board.trial()
+    await asyncio.to_thread(board.pull)
+    begun_s = board.end()
     async with asyncio.timeout(TRIAL_TIMEOUT_S):
-        message = await anext(aiter(client.messages))
+        await anext(aiter(client.messages))
     return time.perf_counter() - begun_s

@@ -11,6 +11,7 @@ from typing import IO
 
 STOP_TIMEOUT_S = 20.0
 SITE, NAME, DEVICE = "bench", "room-1", "hhd-1"
+CONTROL = "control.sock"
 
 # /tmp may be memory, where a durable commit costs nothing; /var/tmp survives a reboot.
 _DISK = Path("/var/tmp")
@@ -36,7 +37,7 @@ battery = "bench"
 confirm_change = false
 
 [control]
-socket = "{folder}/control.sock"
+socket = "{folder}/{control}"
 
 [calibration]
 allow_nominal = true
@@ -82,6 +83,7 @@ def write_config(folder: Path, broker_port: int, device_port: str) -> Path:
         name=NAME,
         port=broker_port,
         folder=folder,
+        control=CONTROL,
         device=DEVICE,
         device_port=device_port,
     )

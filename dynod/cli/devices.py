@@ -28,7 +28,7 @@ def run_list(config_path: Path, *, as_json: bool) -> None:
         say(f"{port.path}  {port.description}  {facts['usb'] or 'not USB'}  {fits}")
     table = Table(box=None, pad_edge=False)
     for heading in ("profile", "device", "measures", "rate", "button", "proof", "ran on hardware"):
-        table.add_column(heading)
+        table.add_column(heading, no_wrap=heading == "profile")
     for item in known:
         table.add_row(
             str(item["name"]),

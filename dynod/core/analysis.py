@@ -7,11 +7,12 @@ import numpy as np
 from dynod.core.force import Curve, force_metrics, make_curve, seconds_above
 from dynod.core.rom import hold_deg, unwrapped, zero_deg
 from dynod.core.settings import AnalysisSettings
-from dynod.core.signal import Signal, prepare
+from dynod.core.signal import BEYOND_ANY_DEVICE, Signal, prepare
 from dynod.core.tare import find_tare
 from dynod.model.calibration import Calibration
 from dynod.model.clinical import Kind
 from dynod.model.flags import Flag, is_valid
+from dynod.model.samples import FloatArray
 from dynod.model.trial import Analysis, Recording, StartedBy, TareOrigin, TrialMetrics
 
 DEFAULTS = AnalysisSettings()
@@ -139,9 +140,7 @@ def _no_force(body_mass_kg: float | None, lever_arm_m: float | None) -> TrialMet
 
 def _angle(recording: Recording, signal: Signal, settings: AnalysisSettings) -> Analysis:
     flags = [*signal.flags, *_preroll_flags(recording, signal, settings)]
-    angles = unwrapped(signal.values)
-    if recording.pelvis_deg is not None:
-        angles = angles - np.interp(signal.t_s, recording.block.t_s, recording.pelvis_deg)
+    angles = _limb_deg(recording, signal)
     split = int(np.searchsorted(signal.t_s, recording.start_s, side="right"))
     zero = zero_deg(signal.t_s[:split], angles[:split], settings)
     hold = hold_deg(signal.t_s[split:], angles[split:], settings)
@@ -152,6 +151,16 @@ def _angle(recording: Recording, signal: Signal, settings: AnalysisSettings) -> 
     metrics = {"angle_deg": abs(hold - zero) if hold is not None and zero is not None else None}
     origin = TareOrigin.NONE if zero is None else TareOrigin.PREROLL
     return _verdict(metrics, flags, zero, origin, signal)
+
+
+def _limb_deg(recording: Recording, signal: Signal) -> FloatArray:
+    """Return the limb's angle, against the pelvis where that was measured; (n,) without jumps."""
+    pelvis_deg = recording.pelvis_deg
+    if pelvis_deg is None or not len(signal.t_s):
+        return unwrapped(signal.values)
+    # A pelvis that was not measured leaves no angle, and so neither a zero nor a hold.
+    known = np.where(np.abs(pelvis_deg) < BEYOND_ANY_DEVICE, pelvis_deg, np.nan)
+    return unwrapped(signal.values - np.interp(signal.t_s, recording.block.t_s, known))
 
 
 def _verdict(

@@ -17,6 +17,7 @@ from dynod.model.samples import FloatArray
 _TWO_PASS = (math.sqrt(2.0) - 1.0) ** 0.25
 _EDGE_SAMPLES = 9  # three times the filter's length, the default of scipy.signal.filtfilt
 _NEGLIGIBLE = 1e-16
+_HIGHEST_RATE = 1e5  # times the cut-off; beyond it the poles run into z = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,15 @@ class Biquad:
     b2: float
     a1: float
     a2: float
+
+
+def can_lowpass(rate_hz: float, cutoff_hz: float) -> bool:
+    """Tell whether the filter is sound at a rate: above 2/0.802 times the cut-off.
+
+    Nearer to twice the cut-off the poles run into z = −1: a 20 Hz device whose rate is measured a
+    rounding error above 20 Hz cannot be filtered at 10 Hz.
+    """
+    return 2.0 * cutoff_hz / _TWO_PASS < rate_hz <= _HIGHEST_RATE * cutoff_hz
 
 
 def lowpass_pass(rate_hz: float, cutoff_hz: float) -> Biquad:

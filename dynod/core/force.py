@@ -6,7 +6,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from dynod.core.filters import zero_lag_lowpass
+from dynod.core.filters import can_lowpass, zero_lag_lowpass
 from dynod.core.settings import AnalysisSettings
 from dynod.model.samples import FloatArray
 
@@ -50,7 +50,7 @@ def make_curve(
 ) -> Curve:
     """Return the curve of a recording; at least one sample must lie at or after ``start_s``."""
     clean, spikes = without_spikes(tared_n, settings)
-    can_filter = rate_hz is not None and settings.lowpass_hz < rate_hz / 2.0 and len(clean) > 1
+    can_filter = rate_hz is not None and can_lowpass(rate_hz, settings.lowpass_hz)
     smooth = (
         zero_lag_lowpass(clean, rate_hz, settings.lowpass_hz)
         if can_filter and rate_hz is not None
@@ -153,7 +153,9 @@ def best_mean_n(t_s: FloatArray, force_n: FloatArray, seconds: float) -> float |
     # A piecewise quadratic area is interpolated linearly between samples; windows that begin or
     # end on a sample bound the maximum, so both families are tried.
     starts = np.concatenate((t_s, t_s - seconds))
-    starts = starts[(starts >= t_s[0]) & (starts <= t_s[-1] - seconds)]
+    # Rounding may put the latest start an ulp before the first sample.
+    latest_s = max(float(t_s[-1]) - seconds, float(t_s[0]))
+    starts = starts[(starts >= t_s[0]) & (starts <= latest_s)]
     means = (np.interp(starts + seconds, t_s, area) - np.interp(starts, t_s, area)) / seconds
     return float(np.max(means))
 

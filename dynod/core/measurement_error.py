@@ -27,7 +27,10 @@ def load_table(data: Mapping[str, Any]) -> tuple[MeasurementError, ...]:
     for key in data:
         if key != "error":
             raise ConfigError(f'{key}: unknown key; rows are "[[error]]"')
-    return tuple(_row(number, row) for number, row in enumerate(data.get("error", []), 1))
+    rows = data.get("error", [])
+    if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
+        raise ConfigError('error: rows are tables, each under "[[error]]"')
+    return tuple(_row(number, row) for number, row in enumerate(rows, 1))
 
 
 def _row(number: int, row: Mapping[str, Any]) -> MeasurementError:
@@ -36,14 +39,14 @@ def _row(number: int, row: Mapping[str, Any]) -> MeasurementError:
             raise ConfigError(f"error[{number}].{key}: unknown key")
     try:
         entry = MeasurementError(
-            source=str(row["source"]),
+            source=_text(row, "source"),
             movement=Movement(row["movement"]) if "movement" in row else None,
-            position=row.get("position"),
+            position=_text(row, "position") if "position" in row else None,
             fixation=Fixation(row["fixation"]) if "fixation" in row else None,
             summary=Summary(row["summary"]) if "summary" in row else None,
             sem_percent=_positive(row, "sem_percent"),
             mdc95_deg=_positive(row, "mdc95_deg"),
-            fallback=bool(row.get("fallback", False)),
+            fallback=_switch(row, "fallback"),
         )
     except KeyError as error:
         raise ConfigError(f"error[{number}]: {error.args[0]} is missing") from error
@@ -52,6 +55,20 @@ def _row(number: int, row: Mapping[str, Any]) -> MeasurementError:
     if (entry.sem_percent is None) == (entry.mdc95_deg is None):
         raise ConfigError(f"error[{number}]: needs sem_percent or mdc95_deg, one of them")
     return entry
+
+
+def _text(row: Mapping[str, Any], key: str) -> str:
+    value = row[key]
+    if not isinstance(value, str):
+        raise TypeError(f"{key} must be a text")
+    return value
+
+
+def _switch(row: Mapping[str, Any], key: str) -> bool:
+    value = row.get(key, False)
+    if not isinstance(value, bool):
+        raise TypeError(f"{key} must be true or false")
+    return value
 
 
 def _positive(row: Mapping[str, Any], key: str) -> float | None:

@@ -22,6 +22,9 @@ _CALIBRATION_FLAGS = {
     CalibrationStatus.NONE: Flag.NO_CALIBRATION,
 }
 
+# N or deg: no device means such a number, and its square still fits a float.
+BEYOND_ANY_DEVICE = 1e9
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Signal:
@@ -46,15 +49,16 @@ class Signal:
 def prepare(recording: Recording, calibration: Calibration, settings: AnalysisSettings) -> Signal:
     """Return a recording's samples in N or deg, with the flags that the samples themselves earn.
 
-    Samples that are no measurement are left out, each with its flag; a number that is not finite
-    although the device called it a measurement counts as saturated.
+    Samples that are no measurement are left out, each with its flag; a number that is not finite,
+    or beyond any device, although the device called it a measurement counts as saturated.
     """
     block = recording.block
     with np.errstate(over="ignore", invalid="ignore"):
         units = calibration.apply(block.channel(recording.axis)) * float(recording.mount_sign)
-    good = (block.status == 0) & np.isfinite(units)
+    sane = np.abs(units) < BEYOND_ANY_DEVICE
+    good = (block.status == 0) & sane
     flags = [*recording.flags, *status_flags(block.status)]
-    if np.any((block.status == 0) & ~np.isfinite(units)):
+    if np.any((block.status == 0) & ~sane):
         flags.append(Flag.SATURATED)
     if calibration.status in _CALIBRATION_FLAGS:
         flags.append(_CALIBRATION_FLAGS[calibration.status])

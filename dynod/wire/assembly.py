@@ -47,6 +47,16 @@ class Assembly:
         self._block(t_s, values)
         self.last_s = float(t_s[-1])
 
+    def alone(self, t_s: float, value: float) -> SampleBlock:
+        """Return the only sample of a chunk of a device with one channel, as its block."""
+        times, values = np.empty(1), np.empty((1, 1))
+        times[0], values[0, 0] = t_s, value
+        status = _ONE_ZERO
+        if self._saturation:
+            status, values = self._status(values)
+        self.last_s = t_s
+        return SampleBlock(times, values, status, self._channels, self.segment)
+
     def sample(self, t_s: float, value: float) -> None:
         """Add one sample of a device with one channel; neighbours become one block."""
         self._times.append(t_s)
@@ -67,8 +77,7 @@ class Assembly:
 
     def take(self) -> Decoded:
         """Return everything collected, and begin afresh."""
-        if self._times:
-            self._gather()
+        self._gather()
         blocks = tuple(self._blocks if len(self._blocks) < 2 else _merged(self._blocks))
         self._blocks.clear()
         if not (self._events or self._rejects or self._replies):
@@ -79,18 +88,10 @@ class Assembly:
 
     def _gather(self) -> None:
         """Make one block of the single samples so far."""
-        count = len(self._times)
-        if count == 0:
-            return
-        # Filling empty arrays costs a third of np.array(); live, each sample comes alone.
-        t_s, values = np.empty(count), np.empty((count, 1))
-        if count == 1:
-            t_s[0], values[0, 0] = self._times[0], self._numbers[0]
-        else:
-            t_s[:], values[:, 0] = self._times, self._numbers
-        self._times.clear()
-        self._numbers.clear()
-        self._block(t_s, values)
+        if self._times:
+            times, numbers = self._times, self._numbers
+            self._times, self._numbers = [], []
+            self._block(np.array(times), np.array(numbers)[:, None])
 
     def _block(self, t_s: FloatArray, values: FloatArray) -> None:
         if self._saturation:
@@ -102,13 +103,11 @@ class Assembly:
     def _status(self, values: FloatArray) -> tuple[StatusArray, FloatArray]:
         status = np.zeros(len(values), np.uint8)
         for end in self._saturation:
-            status[np.any(values == end.value, axis=1)] |= end.status
+            status[np.any(values == end.value, axis=1)] |= np.uint8(end.status)
         return status, np.where(status[:, None] == 0, values, np.nan)
 
 
 def _ok(count: int) -> StatusArray:
-    if count == 1:
-        return _ONE_ZERO
     return _ZEROS[:count] if count <= len(_ZEROS) else np.zeros(count, np.uint8)
 
 

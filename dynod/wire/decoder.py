@@ -32,6 +32,7 @@ class Decoder:
             else FrameDecoder(framing, profile.channels, self._clock, self._assembly)
         )
         self._framing.reset(aligned=aligned)
+        self._lines = self._framing if isinstance(self._framing, LineDecoder) else None
 
     @property
     def segment(self) -> int:
@@ -46,6 +47,10 @@ class Decoder:
 
     def feed(self, chunk: Chunk) -> Decoded:
         """Return what a chunk completes."""
+        if self._lines is not None:
+            block = self._lines.one_sample(chunk.data)
+            if block is not None:
+                return Decoded((block,))
         self._framing.feed(chunk.data, chunk.arrival_s)
         decoded = self._assembly.take()
         for reject in decoded.rejects:

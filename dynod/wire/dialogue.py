@@ -122,6 +122,7 @@ class StartStopDialogue:
         self._sent_s = float("-inf")
         self._data_s = float("-inf")
         self._attempts = 0
+        self._problem: str | None = None
 
     def start(self, now_s: float) -> Step:
         """Wait: opening the port resets many boards."""
@@ -160,11 +161,9 @@ class StartStopDialogue:
         if self._phase is DialoguePhase.STOPPING and self._leaving:
             self._phase = DialoguePhase.STOPPED
             return self._now()
-        command, self._phase = self._command(), DialoguePhase.FAILED
-        return Step(
-            self._phase,
-            problem=f"no answer to {command} after {self._attempts} attempts; "
-            "check device, profile and baud rate",
+        return self._fail(
+            f"no answer to {self._command()} after {self._attempts} attempts; "
+            "check device, profile and baud rate"
         )
 
     def stop(self, now_s: float) -> Step:
@@ -186,11 +185,9 @@ class StartStopDialogue:
         late = (settings.stopped_by.encode(), settings.started_by.encode())
         if self._phase is DialoguePhase.IDENTIFYING and not reply.startswith(late):
             if not reply.startswith(settings.identified_by.encode()):
-                self._phase = DialoguePhase.FAILED
-                problem = (
+                return self._fail(
                     f"answers as '{printable(reply)}', not as {self._title}; correct `profile`"
                 )
-                return Step(self._phase, problem=problem)
             self.identified = printable(reply)
             return self._ask(DialoguePhase.STARTING, now_s)
         if self._phase is DialoguePhase.STARTING and reply.startswith(settings.started_by.encode()):
@@ -213,6 +210,10 @@ class StartStopDialogue:
         self._deadline_s = now_s + self._settings.reply_s
         return Step(self._phase, self._command().encode("ascii"), self._deadline_s)
 
+    def _fail(self, problem: str) -> Step:
+        self._phase, self._problem = DialoguePhase.FAILED, problem
+        return self._now()
+
     def _command(self) -> str:
         return {
             DialoguePhase.IDENTIFYING: self._settings.identify,
@@ -221,7 +222,9 @@ class StartStopDialogue:
         }[self._phase]
 
     def _now(self) -> Step:
-        return Step(self._phase, wake_s=self._deadline_s if self._phase in _TIMED else None)
+        wake_s = self._deadline_s if self._phase in _TIMED else None
+        problem = self._problem if self._phase is DialoguePhase.FAILED else None
+        return Step(self._phase, wake_s=wake_s, problem=problem)
 
 
 _ASKING = {DialoguePhase.IDENTIFYING, DialoguePhase.STARTING, DialoguePhase.STOPPING}

@@ -90,12 +90,13 @@ def _number(
 ) -> NDArray[np.int64]:
     """Return the whole numbers whose digits end before ``end``."""
     longest, shortest = int(length.max()), int(length.min())
-    total = digits.take(end - 1, mode="clip").astype(np.int64)
-    weight = 1
-    for place in range(2, longest + 1):
-        weight *= 10
-        column = digits.take(end - place, mode="clip").astype(np.int64)
-        if place > shortest:
-            column *= length >= place
-        total += weight * column
+    total = np.zeros(len(end), np.int64)
+    place = end - longest
+    for remaining in range(longest, 0, -1):
+        column = digits.take(place, mode="clip")
+        if remaining > shortest:
+            column *= length >= remaining
+        total *= 10
+        total += column
+        place += 1
     return total

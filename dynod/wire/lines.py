@@ -2,7 +2,7 @@
 
 import re
 
-from dynod.model.samples import EventKind, RejectReason
+from dynod.model.samples import EventKind, RejectReason, SampleBlock
 from dynod.wire.assembly import Assembly
 from dynod.wire.clock import ArrivalClock, StampClock
 from dynod.wire.digits import (
@@ -52,16 +52,26 @@ class LineDecoder:
         self._partial = not aligned
         self._overlong = 0
 
+    def one_sample(self, data: bytes) -> SampleBlock | None:
+        """Take a chunk that is exactly the line of one sample; None, untouched, if it is not.
+
+        Live, nearly every chunk is one; this way costs half of ``feed``.
+        """
+        if self._rest or self._partial:
+            return None
+        match = self._whole_chunk(data)
+        if match is None:
+            return None
+        t_s, broke = self._clock.one(int(match[1]))
+        if broke:
+            self._assembly.new_segment()
+        return self._assembly.alone(t_s, float(match[2]))
+
     def feed(self, data: bytes, _arrival_s: float) -> None:
         """Take bytes; samples and the rest go to the assembly."""
         if self._rest:
             data = self._rest + data
             self._rest = b""
-        elif not self._partial:
-            match = self._whole_chunk(data)  # live, nearly every chunk is one line
-            if match is not None:
-                self._sample_of(match)
-                return
         end = data.rfind(b"\n") + 1
         if end:
             self._lines(data[:end])
@@ -115,10 +125,7 @@ class LineDecoder:
         match = self._sample(line)
         if match is None:
             self._other(line)
-        else:
-            self._sample_of(match)
-
-    def _sample_of(self, match: re.Match[bytes]) -> None:
+            return
         t_s, broke = self._clock.one(int(match[1]))
         if broke:
             self._assembly.new_segment()

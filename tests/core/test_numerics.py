@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import signal, stats
 
-from dynod.core.filters import lowpass_pass, zero_lag_lowpass
+from dynod.core.filters import can_lowpass, lowpass_pass, zero_lag_lowpass
 from dynod.core.student_t import t_quantile
 from dynod.model.samples import FloatArray
 
@@ -39,9 +39,10 @@ def test_the_filter_equals_filtfilt_of_scipy(count: int, rate_hz: float) -> None
 
 @pytest.mark.parametrize("rate_hz", [82.36, 100.0, 1000.0])
 def test_a_sine_at_the_cut_off_loses_three_decibels(rate_hz: float) -> None:
-    t_s = np.arange(int(6.0 * rate_hz)) / rate_hz
-    phase = 2.0 * math.pi * CUTOFF_HZ * t_s
-    filtered = zero_lag_lowpass(np.sin(phase + 0.3), rate_hz, CUTOFF_HZ)
+    t_s: FloatArray = np.arange(int(6.0 * rate_hz)) / rate_hz
+    phase: FloatArray = 2.0 * math.pi * CUTOFF_HZ * t_s
+    sine: FloatArray = np.sin(phase + 0.3)
+    filtered = zero_lag_lowpass(sine, rate_hz, CUTOFF_HZ)
     middle = (t_s > 2.0) & (t_s < 4.0)
     waves = np.column_stack((np.sin(phase[middle]), np.cos(phase[middle])))
     in_phase, quadrature = np.linalg.lstsq(waves, filtered[middle], rcond=None)[0]
@@ -82,9 +83,7 @@ def test_a_cut_off_outside_zero_to_half_the_rate_is_refused(
         lowpass_pass(rate_hz, cutoff_hz)
 
 
-@pytest.mark.parametrize(
-    "probability", [0.5, 0.51, 0.6, 0.75, 0.9, 0.95, 0.975, 0.99, 0.995, 0.999]
-)
+@pytest.mark.parametrize("probability", [0.5, 0.6, 0.75, 0.9, 0.95, 0.975, 0.99, 0.995, 0.999])
 def test_the_quantile_equals_the_one_of_scipy(probability: float) -> None:
     df = np.arange(1, 201)
     ours = [t_quantile(probability, int(each)) for each in df]

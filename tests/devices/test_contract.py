@@ -42,7 +42,7 @@ def incomplete(captures: Path) -> set[str]:
         {path.name.removesuffix(suffix) for path in captures.glob(f"*{suffix}")}
         for suffix in suffixes
     ]
-    return set.union(*cases) - set.intersection(*cases)
+    return cases[0].union(*cases) - cases[0].intersection(*cases)
 
 
 def expectation_of(binary: Path) -> Expectation:

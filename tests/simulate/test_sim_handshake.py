@@ -39,7 +39,7 @@ class Exchange:
             self.sent.append((self.now_s, step.send))
             self.firmware.receive(step.send, self.now_s)
 
-    def run(self, seconds: float, until: DialoguePhase | None = None) -> None:
+    def run(self, seconds: float, until: DialoguePhase | None = None) -> DialoguePhase:
         """Let time pass, until a phase is reached when one is named."""
         limit_s = self.now_s + seconds
         while self.now_s < limit_s and (until is None or self.phase is not until):
@@ -48,6 +48,7 @@ class Exchange:
             if data:
                 self.take(data)
             self.apply(self.dialogue.tick(self.now_s))
+        return self.phase
 
     def take(self, data: bytes) -> None:
         decoded = self.decoder.feed(Chunk(data, self.now_s))
@@ -68,15 +69,13 @@ def board(**options: float) -> ChronojumpFirmware:
 def test_from_opening_to_stop() -> None:
     firmware = board(drop_probability=0.0)
     exchange = Exchange(firmware)
-    exchange.run(10.0, DialoguePhase.STREAMING)
-    assert exchange.phase is DialoguePhase.STREAMING
+    assert exchange.run(10.0, DialoguePhase.STREAMING) is DialoguePhase.STREAMING
     assert exchange.dialogue.identified == "Force_Sensor-0.6"
     firmware.press(exchange.now_s + 0.5)
     firmware.release(exchange.now_s + 0.6)
     exchange.run(2.0)
     exchange.stop()
-    exchange.run(5.0, DialoguePhase.STOPPED)
-    assert exchange.phase is DialoguePhase.STOPPED
+    assert exchange.run(5.0, DialoguePhase.STOPPED) is DialoguePhase.STOPPED
     assert not firmware.streaming
     assert firmware.commands == ["get_version:", "start_capture:", "end_capture:"]
     assert exchange.events == [EventKind.PRESS, EventKind.RELEASE]
@@ -90,11 +89,9 @@ def test_starts_and_stops_though_three_commands_in_ten_lose_characters() -> None
     for seed in range(40):
         firmware = board(drop_probability=THREE_IN_TEN, seed=seed)
         exchange = Exchange(firmware)
-        exchange.run(10.0, DialoguePhase.STREAMING)
-        assert exchange.phase is DialoguePhase.STREAMING
+        assert exchange.run(10.0, DialoguePhase.STREAMING) is DialoguePhase.STREAMING
         exchange.stop()
-        exchange.run(40.0, DialoguePhase.STOPPED)
-        assert exchange.phase is DialoguePhase.STOPPED
+        assert exchange.run(40.0, DialoguePhase.STOPPED) is DialoguePhase.STOPPED
         assert not firmware.streaming
         retried += len(exchange.sent) > 3
         times = [t_s for t_s, _ in exchange.sent]
@@ -108,16 +105,14 @@ def test_stops_a_board_that_streams_already_though_it_drops_characters() -> None
         firmware.receive(b"start_capture:", 90.0)
         firmware.advance(91.0)
         exchange = Exchange(firmware)
-        exchange.run(40.0, DialoguePhase.STREAMING)
-        assert exchange.phase is DialoguePhase.STREAMING
+        assert exchange.run(40.0, DialoguePhase.STREAMING) is DialoguePhase.STREAMING
         assert firmware.commands[-3:] == ["end_capture:", "get_version:", "start_capture:"]
 
 
 def test_starts_though_three_characters_in_ten_are_dropped() -> None:
     """At rest the board hears everything; opening the port has put it to rest."""
     exchange = Exchange(board(drop_probability=0.3))
-    exchange.run(10.0, DialoguePhase.STREAMING)
-    assert exchange.phase is DialoguePhase.STREAMING
+    assert exchange.run(10.0, DialoguePhase.STREAMING) is DialoguePhase.STREAMING
 
 
 @pytest.mark.parametrize("drop_probability", [0.3, 1.0])
@@ -126,8 +121,7 @@ def test_stop_ends_in_bounded_time_whatever_is_dropped(drop_probability: float) 
     exchange = Exchange(board(drop_probability=drop_probability))
     exchange.run(10.0, DialoguePhase.STREAMING)
     exchange.stop()
-    exchange.run(8 * 3.0 + 1.0, DialoguePhase.STOPPED)
-    assert exchange.phase is DialoguePhase.STOPPED
+    assert exchange.run(8 * 3.0 + 1.0, DialoguePhase.STOPPED) is DialoguePhase.STOPPED
     assert {text for _, text in exchange.sent[2:]} == {b"end_capture:"}
 
 

@@ -99,7 +99,7 @@ def test_no_input_raises(pieces: list[bytes]) -> None:
 def test_a_line_as_the_firmware_prints_it() -> None:
     """Microseconds since the start, a semicolon, newtons with two decimals (ForceSensor-0.6)."""
     outcome = decode(b"12140;27.30\r\n")
-    assert outcome.samples == [(0, pytest.approx(0.012140), 27.30, 0)]
+    assert outcome.samples == [(0, 12140 * 1e-6, 27.30, 0)]
 
 
 def test_one_decimal_as_firmware_0_1_prints_and_bare_newlines() -> None:
@@ -108,10 +108,8 @@ def test_one_decimal_as_firmware_0_1_prints_and_bare_newlines() -> None:
 
 def test_switch_lines_are_events_on_the_clock_of_the_samples() -> None:
     outcome = decode(b"1000;1.00\r\n5000;R\r\n13000;2.00\r\n105000;r\r\n")
-    assert [(event.kind, event.t_s) for event in outcome.events] == [
-        (EventKind.PRESS, pytest.approx(0.005)),
-        (EventKind.RELEASE, pytest.approx(0.105)),
-    ]
+    assert [event.kind for event in outcome.events] == [EventKind.PRESS, EventKind.RELEASE]
+    assert [event.t_s for event in outcome.events] == pytest.approx([0.005, 0.105])
     assert values(outcome) == [1.0, 2.0]
     assert outcome.rejects == []
 

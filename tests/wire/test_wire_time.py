@@ -34,14 +34,14 @@ def test_a_wrap_goes_on() -> None:
 def test_backwards_or_more_than_ten_seconds_ahead_is_a_restart(stamp: int) -> None:
     clock = stamp_clock()
     clock.one(5_000_000)
-    assert clock.one(stamp) == (pytest.approx(stamp * 1e-6), True)
+    assert clock.one(stamp) == (stamp * 1e-6, True)
 
 
 @pytest.mark.parametrize("stamp", [5_000_000, 5_000_001, 15_000_000])
 def test_up_to_ten_seconds_ahead_is_the_same_run(stamp: int) -> None:
     clock = stamp_clock()
     clock.one(5_000_000)
-    assert clock.one(stamp) == (pytest.approx(stamp * 1e-6), False)
+    assert clock.one(stamp) == (stamp * 1e-6, False)
 
 
 @settings(deadline=None)
@@ -67,7 +67,7 @@ def test_many_with_a_restart_among_them_change_nothing() -> None:
     clock = stamp_clock()
     clock.one(1_000_000)
     assert clock.many(np.array([1_012_000, 0, 12_000])) is None
-    assert clock.one(1_012_000) == (pytest.approx(1.012), False)
+    assert clock.one(1_012_000) == (1_012_000 * 1e-6, False)
 
 
 def test_an_event_shortly_before_the_newest_sample_does_not_move_the_clock() -> None:
@@ -77,13 +77,13 @@ def test_an_event_shortly_before_the_newest_sample_does_not_move_the_clock() -> 
     before_s, broke = clock.event(RANGE - 500)
     assert not broke
     assert before_s == pytest.approx((RANGE - 500) * 1e-6)
-    assert clock.one(11_500) == (pytest.approx((RANGE + 11_500) * 1e-6), False)
+    assert clock.one(11_500) == ((RANGE + 11_500) * 1e-6, False)
 
 
 def test_an_event_far_from_the_samples_is_a_restart() -> None:
     clock = stamp_clock()
     clock.one(60_000_000)
-    assert clock.event(1_000) == (pytest.approx(0.001), True)
+    assert clock.event(1_000) == (1_000 * 1e-6, True)
 
 
 def test_after_a_reset_nothing_broke() -> None:
