@@ -1,9 +1,6 @@
 """The program: each command imports what it needs when it runs, so that none is slow to start."""
 
-import gc
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -50,8 +47,7 @@ def run_command(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log details.")] = False,
 ) -> None:
     """Run the daemon: read the devices, record trials, publish results."""
-    with _without_collecting():
-        from dynod.cli.daemon import run_daemon
+    from dynod.cli.daemon import run_daemon
 
     run_daemon(config, verbose=verbose)
 
@@ -159,7 +155,9 @@ def results_list(
 
 @results.command("show")
 def results_show(
-    result_id: Annotated[str, typer.Argument(help="From `dynod results list`.")],
+    result_id: Annotated[
+        str, typer.Argument(help="From `dynod results list`; its beginning is enough.")
+    ],
     config: Config = DEFAULT_CONFIG,
     *,
     json: Json = False,
@@ -207,21 +205,6 @@ def session_end(config: Config = DEFAULT_CONFIG, *, json: Json = False) -> None:
     from dynod.cli.session import run_end
 
     run_end(config, as_json=json)
-
-
-@contextmanager
-def _without_collecting() -> Iterator[None]:
-    """Keep the garbage collector off what a long-lived process imports, now and later.
-
-    All of it stays until the end; to search it again and again costs a fifth of the start, and
-    later a pause that may fall between a press and its result.
-    """
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()
 
 
 def run() -> None:

@@ -18,11 +18,12 @@ def plot(
     if len(points) < 2:
         return "(no curve)"
     first, last = points[0][0], points[-1][0]
+    span_s = (last - first) or 1.0
     low = min(0.0, *(v for _, v in points))
     high = max(*(v for _, v in points), low + 1.0)
     cells = [[0] * width for _ in range(height)]
     for t, v in points:
-        x = min(int((t - first) / (last - first) * (2 * width - 1)), 2 * width - 1)
+        x = min(int((t - first) / span_s * (2 * width - 1)), 2 * width - 1)
         y = min(int((high - v) / (high - low) * (4 * height - 1)), 4 * height - 1)
         cells[y // 4][x // 2] |= _DOTS[y % 4][x % 2]
     lines = []

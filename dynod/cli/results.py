@@ -27,17 +27,17 @@ def run_list(config_path: Path, limit: int, *, as_json: bool) -> None:
         say("nothing was measured yet")
         return
     table = Table(box=None, pad_edge=False)
-    for heading in ("recorded", "movement", "side", "trial", "value", "verdict", "result id"):
-        table.add_column(heading, no_wrap=heading == "result id")
+    for heading in ("id", "recorded", "movement", "side", "trial", "value", "verdict"):
+        table.add_column(heading, no_wrap=heading != "verdict")
     for row in rows:
         table.add_row(
-            row["recorded_at"],
-            row["movement"],
+            row["result_id"][:8],
+            row["recorded_at"][5:16].replace("T", " "),
+            row["movement"].removeprefix("hip_"),
             row["side"],
-            f"{'familiarisation ' if row['familiarisation'] else ''}{row['trial_number']}",
+            f"{'try ' if row['familiarisation'] else ''}{row['trial_number']}",
             value_text(row),
             verdict(row),
-            row["result_id"],
         )
     console.print(table)
 

@@ -11,6 +11,7 @@ from dynod.simulate.patient import Patient
 from dynod.simulate.pty_port import PtyPort
 
 _HOLD_S = 3.0
+_REST_S = 3.0  # a pull needs a quiet second before it and half a second after it
 
 
 def run_simulate(device: str, link: Path, *, peak: float, every_s: float) -> None:
@@ -36,4 +37,4 @@ def _schedule(patient: Patient, peak: float, every_s: float) -> None:
     start_s = time.monotonic() + every_s
     for _ in range(1000):
         patient.pull(start_s, peak, _HOLD_S)
-        start_s += max(every_s, _HOLD_S + 1.0)
+        start_s += max(every_s, _HOLD_S + _REST_S)

@@ -30,6 +30,9 @@ _CALLS = {
     "analysing": "…",
     "complete": "done",
 }
+# Rows of the whole picture in large letters, with two problems below it; a terminal of fewer rows
+# shows all of it, with movement and verdict in small letters.
+_TALL_ROWS = 32
 
 
 class Screen:
@@ -88,7 +91,7 @@ class Screen:
             return Align.center(Text("\n" + big(_CALLS[state["phase"]].split()[0]) + "\n"))
         side = Text(big(slot["side"]), style=f"bold {_SIDE_COLOURS[slot['side']]}")
         movement = slot["movement"].removeprefix("hip_").replace("_", " ")
-        name = big(movement) if width(movement) < console.width - 6 else movement.upper()
+        name = _large(movement)
         count = "try it out" if slot["familiarisation"] else f"trial {slot['trial_number']}"
         call = f"{count}: {_CALLS[state['phase']]}"
         return Group(
@@ -138,13 +141,18 @@ def _verdict(state: dict[str, Any]) -> RenderableType:
     unit = "N" if last["quantity"] == "peak_force_n" else "deg"
     value = "-" if last["value"] is None else f"{last['value']:.0f} {unit}"
     if last["valid"]:
-        return Align.center(Text(big(f"{value} ok"), style="bold green"))
+        return Align.center(Text(_large(f"{value} ok"), style="bold green"))
     reasons = [flag for flag in last["flags"] if flag in REJECTING] or last["flags"]
     why = ", ".join(flag.replace("_", " ") for flag in reasons)
     return Group(
-        Align.center(Text(big("repeat"), style="bold red")),
+        Align.center(Text(_large("repeat"), style="bold red")),
         Align.center(Text(f"{value}: {why}", style="bold red")),
     )
+
+
+def _large(text: str) -> str:
+    fits = console.height >= _TALL_ROWS and width(text) < console.width - 6
+    return big(text) if fits else text.upper()
 
 
 def _border(state: dict[str, Any]) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 
 from dynod.model.samples import FloatArray
 
-_TWO_PASS = (math.sqrt(2.0) - 1.0) ** 0.25
+_TWO_PASS: float = (math.sqrt(2.0) - 1.0) ** 0.25
 _EDGE_SAMPLES = 9  # three times the filter's length, the default of scipy.signal.filtfilt
 _NEGLIGIBLE = 1e-16
 _HIGHEST_RATE = 1e5  # times the cut-off; beyond it the poles run into z = 1

@@ -172,11 +172,16 @@ class OnsetDetector:
             self._window.popleft()
 
 
+def _within_a_turn(angle_deg: float) -> float:
+    return angle_deg - 360.0 * round(angle_deg / 360.0)
+
+
 class HoldDetector:
     """Begin and end of a range-of-motion trial on a station without any button.
 
     Begin: the angle leaves a stable hold by more than 5° (the zero); the event names the hold's
-    last sample. End: a stable hold of one second more than 5° away from the zero.
+    last sample. End: a stable hold of one second more than 5° away from the zero. The jump of a
+    sensor at ±180° is no movement.
     """
 
     def __init__(self, settings: AnalysisSettings) -> None:
@@ -185,6 +190,7 @@ class HoldDetector:
         self._armed = False
         self._zero: tuple[float, float] | None = None
         self._moving = False
+        self._newest_deg: float | None = None
 
     @property
     def armed(self) -> bool:
@@ -207,10 +213,11 @@ class HoldDetector:
         self._window.clear()
         self._zero = None
         self._moving = False
+        self._newest_deg = None
 
     def running_baseline(self) -> float | None:
         """Return the zero that a movement would be measured from, in deg."""
-        return self._zero[1] if self._zero is not None else None
+        return _within_a_turn(self._zero[1]) if self._zero is not None else None
 
     def feed(self, t_s: FloatArray, angle_deg: FloatArray) -> tuple[int, Found | None]:
         """Take samples, (n,) each; return how many were taken and what the last of them ended."""
@@ -225,6 +232,7 @@ class HoldDetector:
         settings = self._settings
         longest_s = max(settings.hold_s, settings.zero_s)
         if np.isfinite(value):
+            value = self._unwrapped(value)
             self._window.append((t_s, value))
         while self._window and self._window[0][0] < t_s - longest_s - 1e-9:
             self._window.popleft()
@@ -238,7 +246,7 @@ class HoldDetector:
         zero = self._zero
         if zero is not None and abs(value - zero[1]) > self._settings.move_deg:
             self._armed, self._moving = False, True
-            return Found(EventType.BEGIN, zero[0], zero[1])
+            return Found(EventType.BEGIN, zero[0], _within_a_turn(zero[1]))
         held = self._held(self._settings.zero_s)
         if held is not None:
             self._zero = (t_s, held)
@@ -249,7 +257,14 @@ class HoldDetector:
         if zero is None or held is None or abs(held - zero[1]) <= self._settings.move_deg:
             return None
         self._moving = False
-        return Found(EventType.END, t_s, zero[1])
+        return Found(EventType.END, t_s, _within_a_turn(zero[1]))
+
+    def _unwrapped(self, angle_deg: float) -> float:
+        """Return the angle a whole number of turns away that lies nearest to the one before."""
+        if self._newest_deg is not None:
+            angle_deg -= 360.0 * round((angle_deg - self._newest_deg) / 360.0)
+        self._newest_deg = angle_deg
+        return angle_deg
 
     def _held(self, seconds: float) -> float | None:
         """Return the median of the newest ``seconds`` when they are still."""

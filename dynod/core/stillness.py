@@ -11,11 +11,13 @@ def still_windows(
     """Return (first, stop) of every shortest window that lasts ``seconds`` and is still.
 
     Still: the population standard deviation is at most ``sd_limit``. Half a sample interval is
-    forgiven on the length, since a second at 10 Hz may hold 10 or 11 samples.
+    forgiven on the length, since a second at 10 Hz may hold 10 or 11 samples. Every window has at
+    least two samples.
     """
     if len(t_s) < 2:
         return []
-    slack = 0.5 * float(np.median(np.diff(t_s)))
+    # Capped, so that on a slow stream one sample alone is never a stretch.
+    slack = 0.5 * min(float(np.median(np.diff(t_s))), seconds)
     stop = np.searchsorted(t_s, t_s + seconds - slack, side="left") + 1
     first = np.arange(len(t_s))
     inside = stop <= len(t_s)

@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 SOCKET_MODE = 0o660
 LINE_LIMIT = 256 * 1024
 BACKLOG_LINES = 200
+_THE_END = b""
 
 
 class ControlServer:
@@ -30,6 +31,7 @@ class ControlServer:
         self._path = path
         self._answers = answers
         self._watchers: set[asyncio.Queue[bytes]] = set()
+        self._clients: set[asyncio.StreamWriter] = set()
         self._greeting: Callable[[], list[bytes]] = list
 
     async def start(self, greeting: Callable[[], list[bytes]]) -> asyncio.Server:
@@ -55,10 +57,14 @@ class ControlServer:
             queue.put_nowait(line)
 
     def close(self) -> None:
-        """Remove the socket."""
+        """Remove the socket and hang up on every client."""
         self._path.unlink(missing_ok=True)
+        self.tell(_THE_END)
+        for writer in self._clients:
+            writer.transport.abort()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._clients.add(writer)
         try:
             while line := await reader.readline():
                 request = _parsed(line)
@@ -70,6 +76,7 @@ class ControlServer:
         except (ConnectionError, ValueError) as error:
             log.debug("control client lost: %s", type(error).__name__)
         finally:
+            self._clients.discard(writer)
             writer.close()
 
     async def _answer(self, request: dict[str, object]) -> bytes:
@@ -84,9 +91,10 @@ class ControlServer:
         try:
             for line in self._greeting():
                 writer.write(line + b"\n")
-            while True:
+            await writer.drain()
+            while (line := await queue.get()) != _THE_END:
+                writer.write(line + b"\n")
                 await writer.drain()
-                writer.write(await queue.get() + b"\n")
         finally:
             self._watchers.discard(queue)
 

@@ -75,6 +75,7 @@ class DeviceRunner:
         self._decoder = Decoder(profile)
         self._stopping = asyncio.Event()
         self._wait_s = LOOK_AGAIN_S
+        self._warned: str | None = None
         self._link: Link | None = None
         self._resting_n: float | None = None
 
@@ -165,6 +166,8 @@ class DeviceRunner:
             if link.overflowed:
                 link.overflowed = False
                 self.stream.recorder.mark(Flag.QUEUE_OVERFLOW)
+            if decoded.blocks:  # samples, not answers, prove that the device is well again
+                self._wait_s, self._warned = LOOK_AGAIN_S, None
             await self.stream.feed(decoded, chunk.arrival_s)
             self._fed(self)
         return step
@@ -178,7 +181,6 @@ class DeviceRunner:
         state = _STATES.get(step.phase)
         if state is not None and state is not self.status.state:
             if state is DeviceState.STREAMING:
-                self._wait_s = LOOK_AGAIN_S
                 log.info("%s: streaming from %s", self.identity.device_id, link.port.path)
             self._set(state, None)
         return step
@@ -201,7 +203,8 @@ class DeviceRunner:
 
     async def _lost(self, state: DeviceState, fault: str, *, longer: bool = False) -> None:
         """Note why the device is gone: a warning once, then only for those who debug."""
-        level = logging.DEBUG if fault == self.status.fault else logging.WARNING
+        level = logging.DEBUG if fault == self._warned else logging.WARNING
+        self._warned = fault
         log.log(level, "%s: %s", self.identity.device_id, fault)
         self._wait_s = min(2 * self._wait_s, LONGEST_WAIT_S) if longer else LOOK_AGAIN_S
         self._set(state, fault)

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import serial
-from serial.tools import list_ports
 
 from dynod.model.errors import DeviceError
 
@@ -111,6 +110,8 @@ def _why(path: str, error: Exception) -> str:
 
 def find_ports() -> list[PortInfo]:
     """Return the serial ports of this machine, by path."""
+    from serial.tools import list_ports
+
     return sorted(
         (
             PortInfo(port.device, port.description, port.vid, port.pid, port.serial_number)

@@ -16,11 +16,12 @@ def results_list(store: Store, limit: int) -> list[dict[str, object]]:
 
 
 def result_show(store: Store, result_id: str) -> dict[str, object]:
-    """Return a trial with its metrics and its curve; raises UsageError when there is none."""
-    try:
-        trial = store.trial(UUID(result_id), with_raw=True)
-    except ValueError as error:
-        raise UsageError("a result id is a UUID; `dynod results list` shows them") from error
+    """Return a trial with its metrics and its curve.
+
+    The beginning of an id is enough where no other begins so. Raises UsageError when there is no
+    such trial, or more than one.
+    """
+    trial = store.trial(_full_id(store, result_id), with_raw=True)
     if trial is None:
         raise UsageError("no trial of this id; `dynod results list` shows them")
     row = _row(trial)
@@ -37,6 +38,18 @@ def result_show(store: Store, result_id: str) -> dict[str, object]:
             "value": [_rounded(value - offset) for value in values.tolist()],
         }
     return row
+
+
+def _full_id(store: Store, beginning: str) -> UUID:
+    try:
+        return UUID(beginning)
+    except ValueError:
+        ids = {trial.result_id for trial in store.trials(limit=None)}
+    fitting = [item for item in ids if beginning and str(item).startswith(beginning.lower())]
+    if len(fitting) != 1:
+        found = "several trials begin" if fitting else "no trial begins"
+        raise UsageError(f"{found} so; `dynod results list --json` shows whole ids")
+    return fitting[0]
 
 
 def _rounded(value: float) -> float | None:

@@ -158,7 +158,9 @@ class Recorder:
     def reject(self, reject: Reject) -> None:
         """Remember bytes that became no sample: they reject a trial that they fall into."""
         flag = Flag.CHECKSUM if reject.reason is RejectReason.CHECKSUM else Flag.BYTES_LOST
-        self._rejects.append((max(reject.t_s, self._last_s), flag))
+        lost = (max(reject.t_s, self._last_s), flag)
+        if lost not in self._rejects:  # rubbish without samples must not pile up
+            self._rejects.append(lost)
         if self._running is None:
             self._trim()
 

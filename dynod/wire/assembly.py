@@ -18,6 +18,7 @@ from dynod.wire.profile import Saturation
 _ZEROS = np.zeros(8192, np.uint8)
 _ZEROS.flags.writeable = False
 _ONE_ZERO = _ZEROS[:1]
+_empty = np.empty
 
 
 class Assembly:
@@ -49,8 +50,9 @@ class Assembly:
 
     def alone(self, t_s: float, value: float) -> SampleBlock:
         """Return the only sample of a chunk of a device with one channel, as its block."""
-        times, values = np.empty(1), np.empty((1, 1))
-        times[0], values[0, 0] = t_s, value
+        times, values = _empty(1), _empty((1, 1))  # a third of the cost of np.array()
+        times[0] = t_s
+        values[0, 0] = value
         status = _ONE_ZERO
         if self._saturation:
             status, values = self._status(values)

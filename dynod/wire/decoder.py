@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from dynod.model.samples import Chunk, Decoded, RejectReason
+from dynod.model.samples import Chunk, Decoded, RejectReason, SampleBlock
 from dynod.wire.assembly import Assembly
 from dynod.wire.clock import ArrivalClock, StampClock
 from dynod.wire.frames import FrameDecoder
@@ -32,7 +32,9 @@ class Decoder:
             else FrameDecoder(framing, profile.channels, self._clock, self._assembly)
         )
         self._framing.reset(aligned=aligned)
-        self._lines = self._framing if isinstance(self._framing, LineDecoder) else None
+        self._one_sample = (
+            self._framing.one_sample if isinstance(self._framing, LineDecoder) else _never
+        )
 
     @property
     def segment(self) -> int:
@@ -47,12 +49,16 @@ class Decoder:
 
     def feed(self, chunk: Chunk) -> Decoded:
         """Return what a chunk completes."""
-        if self._lines is not None:
-            block = self._lines.one_sample(chunk.data)
-            if block is not None:
-                return Decoded((block,))
+        block = self._one_sample(chunk.data)
+        if block is not None:
+            return Decoded((block,))
         self._framing.feed(chunk.data, chunk.arrival_s)
         decoded = self._assembly.take()
         for reject in decoded.rejects:
             self.rejects[reject.reason] += 1
         return decoded
+
+
+def _never(_data: bytes) -> SampleBlock | None:
+    """Frames have no such shortcut."""
+    return None

@@ -62,10 +62,11 @@ class LineDecoder:
         match = self._whole_chunk(data)
         if match is None:
             return None
-        t_s, broke = self._clock.one(int(match[1]))
+        stamp, value = match.groups()
+        t_s, broke = self._clock.one(int(stamp))
         if broke:
             self._assembly.new_segment()
-        return self._assembly.alone(t_s, float(match[2]))
+        return self._assembly.alone(t_s, float(value))
 
     def feed(self, data: bytes, _arrival_s: float) -> None:
         """Take bytes; samples and the rest go to the assembly."""

@@ -53,14 +53,14 @@ def test_a_sine_at_the_cut_off_loses_three_decibels(rate_hz: float) -> None:
 def test_a_symmetric_pulse_keeps_its_place_and_its_symmetry() -> None:
     t_s = np.arange(401) / 100.0
     pulse = np.where(np.abs(t_s - 2.0) < 0.5, 1.0 + np.cos(2.0 * math.pi * (t_s - 2.0)), 0.0)
-    filtered = zero_lag_lowpass(200.0 * pulse, 100.0, CUTOFF_HZ)
+    filtered = zero_lag_lowpass(np.asarray(200.0 * pulse, dtype=np.float64), 100.0, CUTOFF_HZ)
     assert int(np.argmax(filtered)) == 200
     np.testing.assert_allclose(filtered, filtered[::-1], atol=1e-9)
 
 
 def test_a_constant_and_a_straight_line_pass_unchanged() -> None:
     """Point reflection continues a line as a line, and the filter's gain at 0 Hz is 1."""
-    line = 5.0 + 3.0 * np.arange(2000) / 100.0
+    line = np.linspace(5.0, 65.0, 2000)
     filtered = zero_lag_lowpass(line, 100.0, CUTOFF_HZ)
     np.testing.assert_allclose(filtered[500:1500], line[500:1500], atol=1e-9)
     constant = np.full(50, 7.0)
@@ -101,3 +101,13 @@ def test_the_quantile_agrees_with_the_printed_table(df: int, printed: float) -> 
 def test_a_quantile_that_does_not_exist_is_refused(probability: float, df: int) -> None:
     with pytest.raises(ValueError, match="df >= 1"):
         t_quantile(probability, df)
+
+
+@pytest.mark.parametrize(
+    ("rate_hz", "possible"),
+    [(20.0, False), (math.nextafter(20.0, 21.0), False), (25.0, True), (1e5, True), (1e300, False)],
+)
+def test_the_filter_is_not_tried_where_its_poles_reach_the_unit_circle(
+    rate_hz: float, possible: bool
+) -> None:
+    assert can_lowpass(rate_hz, CUTOFF_HZ) is possible

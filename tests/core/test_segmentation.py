@@ -115,6 +115,28 @@ def test_a_dip_shorter_than_half_a_second_does_not_end_a_trial() -> None:
     assert [event.kind for event in found_in(armed(), pull)] == [EventType.BEGIN]
 
 
+def test_ten_newtons_interrupt_the_half_second_of_the_end() -> None:
+    pull = steps(100.0, (0.0, 100), (100.0, 200), (5.0, 20), (10.0, 300))
+    assert [event.kind for event in found_in(armed(), pull)] == [EventType.BEGIN]
+
+
+def test_a_knock_before_the_pull_leaves_no_trace_one_sample_at_a_time() -> None:
+    stream = steps(100.0, (0.0, 150), (100.0, 2), (0.0, 20), (100.0, 30))
+    pull = Found(EventType.BEGIN, 1.72, 0.0)
+    assert found_in(armed(), stream) == [pull]
+    assert found_in(armed(), stream, range(1, 202)) == [pull]
+
+
+def test_the_fall_of_one_pull_does_not_end_the_next() -> None:
+    """The second pull lasts 60 ms: below 10 N from 3.46 s on, and so over at 3.96 s."""
+    two = steps(100.0, (0.0, 120), (100.0, 100), (0.0, 120), (100.0, 6), (0.0, 100))
+    events = found_in(armed(), two, rearm=True)
+    kinds = [event.kind for event in events]
+    assert kinds == [EventType.BEGIN, EventType.END, EventType.BEGIN, EventType.END]
+    assert events[2].t_s == 3.4
+    assert events[3].t_s == pytest.approx(3.96, abs=0.011)
+
+
 def test_the_baseline_is_frozen_at_the_trigger() -> None:
     """After 3 s at 100 N the running baseline is 100 N; the end is judged against the old 5 N."""
     detector = armed()
@@ -171,11 +193,11 @@ def test_nothing_fed_is_nothing_taken() -> None:
 
 
 def streams(rate_hz: float, levels: list[float]) -> st.SearchStrategy[Stream]:
-    pieces = st.tuples(st.sampled_from(levels), st.integers(1, 60))
+    pieces = st.tuples(st.sampled_from(levels), st.integers(1, 6) | st.integers(1, 60))
     return st.lists(pieces, min_size=1, max_size=12).map(lambda found: steps(rate_hz, *found))
 
 
-NEWTONS = [-5.0, 0.0, 5.0, 9.0, 11.0, 19.0, 21.0, 30.0, 100.0, float("nan")]
+NEWTONS = [-5.0, 0.0, 5.0, 9.0, 10.0, 11.0, 19.0, 20.0, 21.0, 30.0, 100.0, float("nan")]
 DEGREES = [-40.0, 0.0, 0.4, 2.0, 4.9, 5.1, 30.0, 31.5, float("nan")]
 PORTIONS = st.lists(st.integers(0, 60 * 12), max_size=20)
 
@@ -237,7 +259,7 @@ def test_coming_back_to_the_zero_is_no_end() -> None:
 
 
 def test_a_station_that_is_moving_from_the_start_finds_no_zero() -> None:
-    moving = (np.arange(100) / 10.0, np.arange(100) * 3.0)
+    moving = (np.arange(100) / 10.0, np.linspace(0.0, 297.0, 100))
     assert found_in(armed(HoldDetector), moving) == []
 
 
@@ -257,3 +279,17 @@ def test_a_new_segment_forgets_the_zero() -> None:
     assert detector.armed
     assert detector.running_baseline() is None
     assert found_in(detector, steps(10.0, (30.0, 20))) == []
+
+
+def test_the_jump_of_the_sensor_at_half_a_turn_is_no_movement() -> None:
+    """179.8° and −179.8° in turn are a hold at 180° with a standard deviation of 0.2°."""
+    trembling = steps(10.0, *[(179.8, 1), (-179.8, 1)] * 20)
+    assert found_in(armed(HoldDetector), trembling) == []
+
+
+def test_a_movement_across_half_a_turn_is_found_once() -> None:
+    """From 170° by 3° a sample to 200°, which the sensor shows as −160°."""
+    t_s, moved_deg = movement((30.0, 20))
+    shown_deg = np.where(moved_deg + 170.0 > 180.0, moved_deg - 190.0, moved_deg + 170.0)
+    events = found_in(armed(HoldDetector), (t_s, np.asarray(shown_deg, dtype=np.float64)))
+    assert events == [Found(EventType.BEGIN, 1.0, 170.0), Found(EventType.END, 3.0, 170.0)]

@@ -39,7 +39,7 @@ def test_quiet_means_at_most_one_newton_of_standard_deviation(
 
 
 def test_whoever_leans_on_the_pad_does_not_raise_the_tare() -> None:
-    leaning, free = np.full(40, 25.0), np.full(48, 2.0)
+    leaning, free = np.full(48, 25.0), np.full(48, 2.0)
     assert tare_of(leaning, free) == pytest.approx(2.0)
     assert tare_of(free, leaning) == pytest.approx(2.0)
 
@@ -56,6 +56,12 @@ def test_less_than_half_a_second_is_too_little() -> None:
 def test_half_a_second_of_quiet_hidden_in_noise_is_not_enough_when_it_is_shorter() -> None:
     noise = np.tile([-20.0, 20.0], 20)
     assert tare_of(noise, np.full(33, 2.0), noise) is None
+
+
+def test_a_single_sample_of_a_slow_stream_is_no_quiet_stretch() -> None:
+    """One reading a second and then two at once: each alone would be still, together they swing."""
+    assert find_tare(np.array([0.0, 1.0]), np.array([-5.0, 5.0]), SETTINGS) is None
+    assert find_tare(np.array([0.0, 2.0, 2.0]), np.array([-5.0, 5.0, 9.0]), SETTINGS) is None
 
 
 @pytest.mark.parametrize("count", [0, 1])

@@ -1,6 +1,7 @@
 """Chronojump lines: printed strings, any cutting, damage, bounded memory."""
 
 import tomllib
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -81,6 +82,12 @@ def cut(data: bytes, places: list[int]) -> list[bytes]:
     return [data[a:b] for a, b in zip([0, *ends[:-1]], ends, strict=True)]
 
 
+def line_bounds(data: bytes) -> list[tuple[int, int]]:
+    """One line a chunk, as the lines come live."""
+    ends = [k + 1 for k, byte in enumerate(data) if byte == ord("\n")]
+    return list(pairwise([0, *ends, len(data)]))
+
+
 @settings(deadline=None)
 @given(STREAMS, st.lists(st.integers(0, 10_000), max_size=30), st.booleans())
 def test_any_cutting_gives_the_same(data: bytes, places: list[int], aligned: bool) -> None:
@@ -88,6 +95,7 @@ def test_any_cutting_gives_the_same(data: bytes, places: list[int], aligned: boo
     assert decode(*cut(data, places), aligned=aligned) == whole
     single = [data[k : k + 1] for k in range(len(data))]
     assert decode(*single, aligned=aligned) == whole
+    assert decode(*(data[a:b] for a, b in line_bounds(data)), aligned=aligned) == whole
 
 
 @settings(deadline=None)
