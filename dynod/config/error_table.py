@@ -1,5 +1,6 @@
 """The table of measurement errors: a site's rows before those that came with dynod."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from dynod.config.paths import error_table_file
@@ -18,7 +19,9 @@ def load_error_table(config_folder: Path | None) -> tuple[MeasurementError, ...]
     """
     shipped = _rows(error_table_file())
     site = config_folder / SITE_FILE if config_folder is not None else None
-    return shipped if site is None or not site.is_file() else (*_rows(site), *shipped)
+    if site is None or not site.is_file():
+        return shipped
+    return (*(replace(row, site=True) for row in _rows(site)), *shipped)
 
 
 def _rows(path: Path) -> tuple[MeasurementError, ...]:

@@ -1,4 +1,4 @@
-"""How much weaker one side is, and whether that is more than error (CONTRACT section 6)."""
+"""How much weaker one side is; whether that is more than error (docs/contract.md, section 6)."""
 
 import math
 from collections.abc import Sequence
@@ -208,8 +208,8 @@ def _strengths(
         return replace(blank, reason=Reason.REFERENCE_BELOW_NOISE, mdc_source=row.source)
     ratio = other.value / base.value
     h_both = math.hypot(
-        half_width_percent(left, row, shared_device=shared_device),
-        half_width_percent(right, row, shared_device=shared_device),
+        half_width_percent(left, row, settings.summary, shared_device=shared_device),
+        half_width_percent(right, row, settings.summary, shared_device=shared_device),
     )
     deficit = 100.0 * (1.0 - ratio)
     return replace(
@@ -232,7 +232,9 @@ def _strengths(
     )
 
 
-def half_width_percent(data: _SideData, row: MeasurementError, *, shared_device: bool) -> float:
+def half_width_percent(
+    data: _SideData, row: MeasurementError, summary: Summary, *, shared_device: bool
+) -> float:
     """Return h of one side, percent of its own value.
 
     h² = max(1.96·SEM%, 100·t(0.975, n−1)·SD/(√n·mean))² + (100·U/value)²; with one trial the
@@ -244,23 +246,25 @@ def half_width_percent(data: _SideData, row: MeasurementError, *, shared_device:
         mean = math.fsum(data.values) / count
         scatter = 100.0 * t_quantile(0.975, count - 1) * data.sd / (math.sqrt(count) * mean)
         spread = max(spread, scatter)
-    return math.hypot(spread, _calibration_percent(data, shared_device=shared_device))
+    return math.hypot(spread, _calibration_percent(data, summary, shared_device=shared_device))
 
 
-def _calibration_percent(data: _SideData, *, shared_device: bool) -> float:
-    """Return the largest relative expanded calibration uncertainty of a side's trials.
+def _calibration_percent(data: _SideData, summary: Summary, *, shared_device: bool) -> float:
+    """Return the expanded calibration uncertainty of a side's force, percent of that force.
 
-    Relative, so that a lever arm cancels. A nominal scale has no known uncertainty: it counts as
-    0 here, and the deficit carries the flag ``nominal_calibration``.
+    Taken at the force, so that a lever arm cancels; of several certificates the largest counts.
+    A nominal scale has no known uncertainty: it counts as 0 here, and the deficit carries the
+    flag ``nominal_calibration``.
     """
-    shares = [0.0]
-    for trial in data.trials:
-        calibration = trial.calibration
-        uncertainty = calibration.unshared if shared_device else calibration.uncertainty
-        peak_n = trial.analysis.metrics.get("peak_force_n")
-        if uncertainty is not None and peak_n:
-            shares.append(100.0 * uncertainty.at(peak_n) / peak_n)
-    return max(shares)
+    peaks_n = [trial.analysis.metrics.get("peak_force_n") for trial in data.trials]
+    force_n = summarised([peak_n for peak_n in peaks_n if peak_n is not None], summary)
+    stated = [
+        trial.calibration.unshared if shared_device else trial.calibration.uncertainty
+        for trial in data.trials
+    ]
+    return max(
+        (100.0 * item.at(force_n) / force_n for item in stated if item is not None), default=0.0
+    )
 
 
 def _angles(

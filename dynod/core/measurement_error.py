@@ -83,9 +83,9 @@ def _positive(row: Mapping[str, Any], key: str) -> float | None:
 def lookup(
     table: Sequence[MeasurementError], test: TestSpec, summary: Summary
 ) -> MeasurementError | None:
-    """Return the row that fits a test best: the most specific, of equals the first.
+    """Return the row that fits a test best: the site's first, then the most specific.
 
-    Rows of the site stand before those shipped, so they win among equals.
+    A fallback counts less than any other row; of equals the first wins.
     """
     fitting = [row for row in table if _fits(row, test, summary)]
     return max(fitting, key=_specificity, default=None)
@@ -102,6 +102,6 @@ def _fits(row: MeasurementError, test: TestSpec, summary: Summary) -> bool:
     )
 
 
-def _specificity(row: MeasurementError) -> tuple[bool, int]:
+def _specificity(row: MeasurementError) -> tuple[bool, bool, int]:
     keys = (row.movement, row.position, row.fixation, row.summary)
-    return (not row.fallback, sum(key is not None for key in keys))
+    return (row.site, not row.fallback, sum(key is not None for key in keys))

@@ -40,7 +40,7 @@ def low_percentile(values: list[float], percent: float) -> float:
 
 
 class OnsetDetector:
-    """Begin and end of a force trial by onset (CONTRACT section 2, "Trigger").
+    """Begin and end of a force trial by onset (docs/contract.md, section 2, "Trigger").
 
     Begin: the force stays 20 N above the running baseline (5th percentile of the last second,
     available from 0.2 s on) for 50 ms; the event names the first of those samples. End: 0.5 s

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 class AnalysisSettings:
     """How a recording is cut, filtered and judged.
 
-    From CONTRACT sections 2 and 7: ``quiet_sd_n`` and ``quiet_s`` (a pre-roll that can carry a
-    tare), ``tare_limit_n``, ``preroll_s``, ``max_recording_s``, ``onset_*`` (the trigger),
+    From docs/contract.md, sections 2 and 7: ``quiet_sd_n`` and ``quiet_s`` (a pre-roll that can
+    carry a tare), ``tare_limit_n``, ``preroll_s``, ``max_recording_s``, ``onset_*`` (the trigger),
     ``lowpass_hz`` (effective −3 dB of the zero-lag filter), ``plateau_*`` (too_short).
 
     Defaults of ours: ``no_contraction_n`` (the trigger's own threshold), ``edge_n`` (where a

@@ -1,4 +1,7 @@
-"""The tare: what the device shows when nobody pushes. The core alone owns it (DESIGN rule 10)."""
+"""The tare: what the device shows when nobody pushes.
+
+The core alone owns it (docs/design.md, section 3, rule 10).
+"""
 
 from dataclasses import dataclass
 

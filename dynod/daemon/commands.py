@@ -1,8 +1,8 @@
 """Commands from the broker or the control socket: judged, carried out, answered, remembered.
 
-Order of judgement (CONTRACT section 7): size, JSON, command name, keys, values, then phase. Only
-``ok`` replies are remembered, in the same transaction as what the command changed; a repeated
-``request_id`` gets the first reply again.
+Order of judgement (docs/contract.md, section 7): size, JSON, command name, keys, values, then
+phase. Only ``ok`` replies are remembered, in the same transaction as what the command changed; a
+repeated ``request_id`` gets the first reply again.
 """
 
 import asyncio

@@ -113,7 +113,7 @@ class StationDevices:
         """Return what holds for a trial that begins now.
 
         Judged against the later of the wall clock and the latest stored time: a Pi without a
-        clock battery boots in the past (DESIGN section 3, rule 5).
+        clock battery boots in the past (docs/design.md, section 3, rule 5).
         """
         runner = self[device_id]
         self._latest_time = max(now.wall, self._latest_time)

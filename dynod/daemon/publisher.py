@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
+from collections.abc import Sequence
 
 from dynod.daemon.clock import instant
 from dynod.daemon.commands import CommandService
@@ -49,6 +50,9 @@ class Publisher:
         self._commands = commands
         self._receipts_required = receipts_required
         self._loops: list[asyncio.Task[None]] = []
+        self._fresh: list[OutboxRow] = []
+        self._newest = 0  # highest sequence that was taken for sending
+        self._drained = False  # whether the last look found nothing older that waits
         self._wake = asyncio.Event()
         self._dirty: dict[str, Outgoing] = {}
         self._dirty_event = asyncio.Event()
@@ -79,8 +83,9 @@ class Publisher:
         for task in self._loops:
             task.cancel()
 
-    def committed(self) -> None:
-        """Take note that the outbox or a counter changed."""
+    def committed(self, rows: Sequence[OutboxRow]) -> None:
+        """Take note that the outbox or a counter changed; ``rows`` are new in the outbox."""
+        self._fresh.extend(rows)
         self._wake.set()
 
     def show(self, message: Outgoing) -> None:
@@ -129,9 +134,22 @@ class Publisher:
             except TimeoutError:
                 pass
             self._wake.clear()
+            await self._send_fresh()
             while self._connection.connected and await self._send_due():
                 pass
             await self._count()
+
+    async def _send_fresh(self) -> None:
+        """Send what was just committed without reading it back, unless older rows wait."""
+        # One that was committed while older rows were read may have gone out with them.
+        rows = [row for row in self._fresh if row.sequence > self._newest]
+        self._fresh.clear()
+        if not rows:
+            return
+        if self._drained and self._connection.connected:
+            await self._send_rows(rows)
+        else:
+            self._drained = False
 
     async def _send_due(self) -> bool:
         """Send a portion of the outbox; return whether more may be due."""
@@ -139,13 +157,18 @@ class Publisher:
         rows = await self._writer.call(
             self._writer.store.due, now, IN_FLIGHT, resend_unreceipted=self._receipts_required
         )
-        if not rows:
-            return False
+        sent = await self._send_rows(rows)
+        self._drained = sent == len(rows) < IN_FLIGHT
+        return sent == IN_FLIGHT
+
+    async def _send_rows(self, rows: Sequence[OutboxRow]) -> int:
+        """Send rows in order and note those that were acknowledged; return how many."""
+        self._newest = max((row.sequence for row in rows), default=self._newest)
         outcomes = await asyncio.gather(*(self._send(row) for row in rows))
         sent = [row.sequence for row, ok in zip(rows, outcomes, strict=True) if ok]
         if sent:
             await self._writer.call(self._writer.store.mark_sent, sent, instant().wall)
-        return len(sent) == len(rows) == IN_FLIGHT
+        return len(sent)
 
     async def _send(self, row: OutboxRow) -> bool:
         return await self._try(Outgoing(row.topic, row.payload, content_type=row.content_type))

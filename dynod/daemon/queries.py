@@ -32,6 +32,7 @@ def result_show(store: Store, result_id: str) -> dict[str, object]:
     recording = trial.recording
     if recording is not None:
         values = trial.calibration.apply(recording.block.channel(recording.axis))
+        values = values * float(recording.mount_sign)
         offset = trial.analysis.tare_n or 0.0
         row["curve"] = {
             "t_s": (recording.block.t_s - recording.start_s).round(4).tolist(),

@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from dynod.model.session import Session
+from dynod.model.deficit import Deficit
+from dynod.model.session import Session, SessionSummary
+from dynod.model.trial import Trial
 from dynod.publish.render import Envelope, render_deficit, render_session, render_trial
 from dynod.publish.topics import Topics
 from dynod.session.steps import RecordChange
 from dynod.store.change import Change, OutboxDraft, StoredReply
+from dynod.store.outbox import OutboxRow, OutboxState
 
 CONTENT_TYPE = "application/json"
 
@@ -33,44 +36,72 @@ class Letterhead:
         )
 
 
-def store_change(
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A transaction, and the messages that it seals; they count once it is committed."""
+
+    change: Change
+    sealed: list[OutboxRow]
+
+
+def prepare_change(
     change: RecordChange,
     session: Session | None,
     letterhead: Letterhead,
     at: datetime,
     reply: StoredReply | None,
-) -> Change:
+) -> Prepared:
     """Return the transaction of a step: ``session`` is the one its trials belong to.
 
-    A session without a patient is stored and not published (CONTRACT section 3).
+    A session without a patient is stored and not published (docs/contract.md, section 3).
     """
     owner = change.summary.session if change.summary else session
-    bound = owner is not None and owner.patient is not None
-    return Change(
-        sessions=change.sessions,
-        trials=change.trials,
-        deficits=change.deficits,
-        summary=change.summary,
-        outbox=tuple(_drafts(change, owner, letterhead)) if owner and bound else (),
-        reply=reply,
-        at=at,
+    sealed: list[OutboxRow] = []
+    drafts: tuple[OutboxDraft, ...] = ()
+    if owner is not None and owner.patient is not None:
+        drafts = tuple(_drafts(change, owner, letterhead, sealed))
+    return Prepared(
+        Change(
+            sessions=change.sessions,
+            trials=change.trials,
+            deficits=change.deficits,
+            summary=change.summary,
+            outbox=drafts,
+            reply=reply,
+            at=at,
+        ),
+        sealed,
     )
 
 
 def _drafts(
-    change: RecordChange, session: Session, letterhead: Letterhead
+    change: RecordChange, session: Session, letterhead: Letterhead, sealed: list[OutboxRow]
 ) -> Iterator[OutboxDraft]:
-    def seal(render: Callable[[Envelope], bytes], sequence: int) -> bytes:
-        return render(letterhead.envelope(sequence))
-
     topics = letterhead.topics
+
+    def draft(
+        result: Trial | Deficit | SessionSummary, topic: str, render: Callable[[Envelope], bytes]
+    ) -> OutboxDraft:
+        def seal(sequence: int) -> bytes:
+            payload = render(letterhead.envelope(sequence))
+            row = OutboxRow(
+                sequence=sequence,
+                result_id=result.result_id,
+                revision=result.revision,
+                topic=topic,
+                content_type=CONTENT_TYPE,
+                payload=payload,
+                state=OutboxState.PENDING,
+                attempts=0,
+            )
+            sealed.append(row)
+            return payload
+
+        return OutboxDraft(result.result_id, result.revision, topic, CONTENT_TYPE, seal)
+
     for trial in change.trials:
-        render = partial(seal, partial(render_trial, trial, session))
-        yield OutboxDraft(trial.result_id, trial.revision, topics.trial, CONTENT_TYPE, render)
+        yield draft(trial, topics.trial, partial(render_trial, trial, session))
     for deficit in change.deficits:
-        render = partial(seal, partial(render_deficit, deficit, session))
-        yield OutboxDraft(deficit.result_id, deficit.revision, topics.deficit, CONTENT_TYPE, render)
+        yield draft(deficit, topics.deficit, partial(render_deficit, deficit, session))
     if change.summary is not None:
-        summary = change.summary
-        render = partial(seal, partial(render_session, summary))
-        yield OutboxDraft(summary.result_id, summary.revision, topics.session, CONTENT_TYPE, render)
+        yield draft(change.summary, topics.session, partial(render_session, change.summary))

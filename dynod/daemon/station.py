@@ -8,7 +8,7 @@ are refused as they come in.
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -17,7 +17,7 @@ from dynod.core.analysis import analyse
 from dynod.core.settings import AnalysisSettings
 from dynod.daemon.clock import instant
 from dynod.daemon.devices import StationDevices, StreamMoment
-from dynod.daemon.records import Letterhead, store_change
+from dynod.daemon.records import Letterhead, prepare_change
 from dynod.daemon.writer import Writer
 from dynod.model.calibration import Calibration
 from dynod.model.errors import StorageError
@@ -40,6 +40,7 @@ from dynod.session.state import State
 from dynod.session.steps import BeginRecording, Context, EndRecording, Rules, Step
 from dynod.session.workflow import commit_failed, step
 from dynod.store.change import StoredReply
+from dynod.store.outbox import OutboxRow
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +69,7 @@ class Station:
         self.state = state
         self.refused: Counter[str] = Counter()
         self.changed: list[Callable[[], None]] = []
-        self.committed: list[Callable[[], None]] = []
+        self.committed: list[Callable[[Sequence[OutboxRow]], None]] = []
         self._rules = rules
         self._devices = devices
         self._writer = writer
@@ -159,20 +160,22 @@ class Station:
             return
         session = result.state.session or self.state.session
         now = instant()
-        change = store_change(result.change, session, self._letterhead, now.wall, stored)
-        await self._writer.call(self._writer.store.commit, change)
+        ready = prepare_change(result.change, session, self._letterhead, now.wall, stored)
+        await self._writer.call(self._writer.store.commit, ready.change)
         for listener in self.committed:
-            listener()
+            listener(ready.sealed)
+        await asyncio.sleep(0)  # what was committed goes out before any display is drawn
 
     def _adopt(self, result: Step, at: StreamMoment | None) -> None:
         """Let a step count: its state, what recorders must do, what displays show."""
         if result.state.phase is Phase.ANALYSING:
             self._settled.clear()
-        self._show(result.state)
+        self.state = result.state
         if isinstance(result.effect, BeginRecording):
             self._begin_recording(result.effect, at)
         elif isinstance(result.effect, EndRecording):
             self._end_recording(result.effect, at)
+        self._show(result.state)
 
     def _show(self, state: State) -> None:
         self.state = state
@@ -254,7 +257,7 @@ class Station:
         """Count an input that changed nothing; ``status`` shows the counters."""
         self.refused[reason] += 1
         for listener in self.committed:
-            listener()
+            listener(())
 
     async def end_if_idle(self, now: Instant, idle_s: float) -> None:
         """End the session when nothing was pressed or commanded for ``idle_s``."""

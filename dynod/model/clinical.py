@@ -1,6 +1,6 @@
 """The words of the examination: movements, sides, contractions, fixations, batteries."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -120,11 +120,12 @@ class Battery:
 class Slot:
     """One place of a battery that a valid trial fills.
 
-    ``trial_number`` counts from 1 within (test, side, familiarisation).
+    ``trial_number`` counts from 1 within (test, side, familiarisation). ``test`` is what stands at
+    ``test_index`` and takes no part in comparing slots of one session.
     """
 
     test_index: int
-    test: TestSpec
+    test: TestSpec = field(compare=False)
     side: Side
     familiarisation: bool
     trial_number: int

@@ -44,7 +44,8 @@ class MeasurementError:
 
     ``sem_percent`` is the standard error of measurement of a side value, percent of itself, for
     strength; ``mdc95_deg`` the minimal detectable side difference for range of motion. None in a
-    key field matches anything. ``source`` is published as ``mdc_source``.
+    key field matches anything. ``source`` is published as ``mdc_source``; ``site`` marks the
+    site's own figures, which come before all that are shipped.
     """
 
     source: str
@@ -55,6 +56,7 @@ class MeasurementError:
     sem_percent: float | None = None
     mdc95_deg: float | None = None
     fallback: bool = False
+    site: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ class Contribution:
 
 @dataclass(frozen=True, slots=True)
 class SideComparison:
-    """The numbers of a side-to-side comparison (CONTRACT section 6), without envelope.
+    """The numbers of a side-to-side comparison (docs/contract.md, section 6), without envelope.
 
     For strength the ``*_percent`` fields are set, for range of motion the ``*_deg`` fields; the
     others are None. ``not_computable`` carries ``reason`` and leaves the numbers None.

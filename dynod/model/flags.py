@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class Flag(StrEnum):
-    """A named reason to doubt a result. CONTRACT names are published as they stand."""
+    """A named reason to doubt a result, published by name (docs/contract.md, section 2)."""
 
     # warn
     TIMEOUT = "timeout"

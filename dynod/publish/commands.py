@@ -1,4 +1,4 @@
-"""Requests from outside: strict models, and how a payload becomes one (CONTRACT section 4).
+"""Requests from outside: strict models, and their parsing (docs/contract.md, section 4).
 
 The same models serve MQTT and the control socket. Judged in this order: size, JSON, command name,
 keys, values; what needs the phase of the session is judged by the workflow.

@@ -1,4 +1,4 @@
-"""Results as they are published: trial, deficit, session (CONTRACT section 6)."""
+"""Results as they are published: trial, deficit, session (docs/contract.md, section 6)."""
 
 from typing import Annotated, Literal, TypeAlias
 

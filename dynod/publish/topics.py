@@ -1,4 +1,4 @@
-"""Where each message goes: the topics of one station (CONTRACT section 4)."""
+"""Where each message goes: the topics of one station (docs/contract.md, section 4)."""
 
 import re
 from dataclasses import dataclass

@@ -24,7 +24,7 @@ class Judge:
 
 
 def result_uuid(session: Session, kind: str, test_index: int | None = None) -> UUID:
-    """Return the id of a deficit or session result (CONTRACT section 3)."""
+    """Return the id of a deficit or session result (docs/contract.md, section 3)."""
     parts = [kind, "", "", "", ""]
     if test_index is not None:
         test = session.battery.tests[test_index]

@@ -1,7 +1,7 @@
 """Press and release lines become presses: debounced, short or long, by stream time.
 
 A press acts at release where the device reports release, otherwise at press. After a press acted,
-a new one within ``BOUNCE_S`` is ignored together with its release (CONTRACT section 2).
+a new one within ``BOUNCE_S`` is ignored together with its release (docs/contract.md, section 2).
 """
 
 from dataclasses import dataclass

@@ -213,7 +213,7 @@ class Recorder:
 
     def _to_units(self, block: SampleBlock) -> FloatArray:
         values = self._calibration.apply(block.channel(self.source.axis))
-        return values * self.source.mount_sign if self.source.kind is Kind.ANGLE else values
+        return values * float(self.source.mount_sign)
 
     def _until_timeout(self, block: SampleBlock) -> tuple[SampleBlock, bool]:
         if self._running is None:

@@ -1,4 +1,4 @@
-"""Refusals of the workflow, with the codes of CONTRACT section 4."""
+"""Refusals of the workflow, with the codes of docs/contract.md, section 4."""
 
 from enum import StrEnum
 

@@ -1,4 +1,4 @@
-"""The workflow of CONTRACT section 2: one input in; the next state and what must happen out.
+"""The workflow (docs/contract.md, section 2): an input in; next state and effects out.
 
 ``step`` is a function of state, input and context. A step whose ``change`` is not empty counts
 only once the store has committed it; until then the old state stands, so a failed commit advances

@@ -49,18 +49,20 @@ class StampClock:
         times: FloatArray = ticks * self._unit_s
         return times
 
-    def event(self, stamp: int) -> tuple[float, bool]:
-        """Return the stream time of an event, and whether it begins a new segment.
+    def event(self, stamp: int) -> float:
+        """Return the stream time of an event, in seconds.
 
-        Events may be stamped a little before the newest sample; they do not move the clock.
+        Events may be stamped a little before the newest sample; they do not move the clock. A
+        board may print a stamp that it took long ago: such an event happened when it was sent,
+        which is after the newest sample.
         """
         if not self._running:
-            return self.one(stamp)
+            return self.one(stamp)[0]
         half = self._range // 2
         ahead = (stamp - self._last + half) % self._range - half
         if abs(ahead) > self._max_ticks:
-            return self.one(stamp)
-        return (self._last + ahead) * self._unit_s, False
+            ahead = 0
+        return (self._last + ahead) * self._unit_s
 
 
 class ArrivalClock:

@@ -1,6 +1,6 @@
 """Dialogues: named state machines that are told the time and say what to send.
 
-None of them ever sends a tare, zero or calibration command (DESIGN section 3, rule 10).
+None of them ever sends a tare, zero or calibration command (docs/design.md, section 3, rule 10).
 """
 
 from collections.abc import Sequence

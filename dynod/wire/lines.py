@@ -138,10 +138,7 @@ class LineDecoder:
             return
         event = self._event(line)
         if event is not None:
-            t_s, broke = self._clock.event(int(event[1]))
-            if broke:
-                self._assembly.new_segment()
-            self._assembly.event(self._events[event[2]], t_s)
+            self._assembly.event(self._events[event[2]], self._clock.event(int(event[1])))
             return
         text = line.rstrip(b"\r")
         if text.startswith(self._replies):

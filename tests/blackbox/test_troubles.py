@@ -65,6 +65,7 @@ def test_a_killed_daemon_resumes_at_the_open_slot(
     gauge.press()
     session_id = records.state(phase="recording")["session_id"]
     ready.kill()
+    records.forget()
     ready.start()
     resumed = records.state(phase="ready", trial_number=2)
     assert resumed["session_id"] == session_id
@@ -73,8 +74,10 @@ def test_a_killed_daemon_resumes_at_the_open_slot(
     records.verdict(2)
     records.command("session.end")
     records.result("session")
-    # The recording that was cut off left no result; the sequence has no hole.
-    assert [trial["trial_number"] for trial in records.result("trial", 2)] == [1, 2]
+    # The recording that was cut off left no result; the sequence has no hole. A result whose
+    # acknowledgement was not yet noted goes again: a receiver drops what it has.
+    once = {trial["result_id"]: trial for trial in records.result("trial", 2)}
+    assert [trial["trial_number"] for trial in once.values()] == [1, 2]
     numbers = sorted({result["sequence"] for result in records.results})
     assert numbers == list(range(1, len(numbers) + 1))
 
@@ -233,6 +236,7 @@ def test_an_unreceipted_result_goes_again_on_reconnect(
         gauge.trial(100.0)
         records.result("trial")
         daemon.stop()
+        records.forget()
         daemon.start()
         first, again = records.result("trial", 2)
         assert first == again
@@ -301,6 +305,7 @@ def test_a_repeated_request_gets_the_first_reply_again(
     assert first["ok"]
     assert again == first
     ready.kill()
+    records.forget()
     ready.start()
     records.streaming("hhd-1")
     assert records.ask("session.start", payload) == first

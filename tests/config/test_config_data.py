@@ -39,7 +39,7 @@ def rom_movements(battery: Battery) -> list[Movement]:
 
 
 def test_the_shipped_batteries_are_those_of_the_contract() -> None:
-    """CONTRACT section 1."""
+    """docs/contract.md, section 1."""
     found = load_batteries(None)
     assert set(found) == {"hip", "hip_rom", "hip_full", "demo"}
     assert force_movements(found["hip"]) == [ABDUCTION, EXTENSION, FLEXION]

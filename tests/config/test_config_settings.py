@@ -20,7 +20,8 @@ from tests.config.files import (
     write,
 )
 
-# The example of DESIGN section 5, on a loopback broker so that no certificate files are needed.
+# A typical config (docs/design.md, section 5), on a loopback broker so that no certificate files
+# are needed.
 EXAMPLE = """
 [station]
 site = "clinic-7"
@@ -112,7 +113,7 @@ def test_defaults(tmp_path: Path) -> None:
     assert config.calibration.allow_nominal is False
     session = config.session
     assert (session.battery, session.summary) == ("hip", Summary.MEAN)
-    # CONTRACT section 6: 15 %, pain from 5 on, 300 N; section 2: 15 minutes.
+    # docs/contract.md, section 6: 15 %, pain from 5 on, 300 N; section 2: 15 minutes.
     assert (session.threshold_percent, session.pain_limit_nrs) == (15.0, 5)
     assert (session.tester_limit_n, session.idle_minutes) == (300.0, 15.0)
     assert (session.confirm_change, session.trigger, session.threshold_deg) == (None, None, None)

@@ -39,6 +39,7 @@ class Bench:
         profile = shipped.model_copy(update={"stale_s": stale_s})
         self.gauge: Gauge | None = None
         self.history: list[tuple[DeviceState, str | None, float]] = []
+        self.waits_s: list[float] = []
         self.recordings: list[Recording] = []
         self.acts: list[ButtonAct] = []
         self.fed = 0
@@ -61,6 +62,8 @@ class Bench:
     def _changed(self, runner: DeviceRunner) -> None:
         self.history.append((runner.status.state, runner.status.fault, time.monotonic()))
         self._news.set()
+        if runner.status.state is STALE:
+            self.waits_s.append(runner._wait_s)
         if self.gauge is not None and runner.status.state is STREAMING:
             self.gauge.hold(0.5, self.gauge.rest_n)
 
@@ -140,9 +143,7 @@ async def test_a_device_that_is_plugged_in_later(
             assert bench.states == [ABSENT, OPENING, IDENTIFYING, STREAMING]
             # The fault stays on display until the device streams.
             assert [fault for _, fault, _ in bench.history] == [fault, fault, fault, None]
-            bench.runner.stop()
-            await bench.until(STREAMING)
-    assert len(warnings(caplog)) == 1
+            assert len(warnings(caplog)) == 1
 
 
 async def test_unplugged_and_plugged_in_again(tmp_path: Path) -> None:
@@ -210,6 +211,7 @@ async def test_samples_make_a_device_well_again(
             bench.gauge = gauge
             await bench.until(STALE, 2)
             assert bench.fed >= 2
+        assert bench.waits_s[:2] == [2 * LOOK_AGAIN_S] * 2
         pattern = [OPENING, IDENTIFYING, STREAMING, STALE]
         assert bench.states[:8] == pattern * 2
     assert len(warnings(caplog)) == 2

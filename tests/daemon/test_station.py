@@ -54,16 +54,24 @@ SETTLED = (Phase.READY, Phase.CONFIRM, Phase.COMPLETE)
 
 
 class MoodyWriter(Writer):
-    """A writer whose next ``failures`` commits find the disk full."""
+    """A writer whose next ``failures`` commits find the disk full, and whose disk may be slow."""
 
-    failures = 0
-    commits = 0
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.failures = 0
+        self.commits = 0
+        self.saving = asyncio.Event()  # a commit has begun
+        self.quick = asyncio.Event()  # commits may go on
+        self.quick.set()
 
     async def call(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         commits = getattr(function, "__name__", "") == "commit"
         if commits and self.failures:
             self.failures -= 1
             raise StorageError("dynod.db: the disk is full")
+        if commits:
+            self.saving.set()
+            await self.quick.wait()
         result = await super().call(function, *args, **kwargs)
         self.commits += commits
         return result
@@ -290,6 +298,24 @@ async def test_presses_while_analysing_are_refused_and_counted(
         assert len(await room.stored()) == 1
 
 
+async def test_a_press_while_the_trial_is_being_saved_is_refused_at_once(tmp_path: Path) -> None:
+    async with bench(tmp_path) as room, asyncio.timeout(TIMEOUT_S):
+        await room.start()
+        await room.hold(1.5)
+        await room.press()
+        await room.hold(3.0, 100.0)
+        room.writer.saving.clear()
+        room.writer.quick.clear()
+        await room.press()
+        await room.writer.saving.wait()
+        await room.press()  # must neither wait for the disk nor begin the next trial after it
+        assert room.station.refused == Counter({ErrorCode.WRONG_PHASE: 1})
+        room.writer.quick.set()
+        await room.until(*SETTLED)
+        assert room.phase is Phase.READY
+        assert len(await room.stored()) == 1
+
+
 async def test_the_end_of_the_session_waits_for_the_analysis(
     tmp_path: Path, analysing: threading.Event
 ) -> None:
@@ -472,7 +498,7 @@ async def test_two_movements_ask_for_an_acknowledgement(tmp_path: Path) -> None:
 
 
 def service(room: Bench) -> CommandService:
-    return CommandService(room.station, room.writer, lambda: {"pulse": 1})
+    return CommandService(room.station, room.writer, dict)
 
 
 def request(number: int, **fields: object) -> bytes:
@@ -523,7 +549,14 @@ async def test_a_full_disk_is_the_answer_storage_and_the_repeat_works(tmp_path: 
         assert again["ok"] is True
 
 
-async def test_questions_are_answered_from_the_displays(tmp_path: Path) -> None:
+async def test_a_repeated_tare_tells_what_the_first_one_found(tmp_path: Path) -> None:
     async with bench(tmp_path) as room:
-        answer = json.loads(await service(room).handle("status.get", request(1)))
-        assert (answer["ok"], answer["pulse"]) == (True, 1)
+        commands = service(room)
+        await room.hold(2.0, 7.5)
+        first = await commands.handle("tare", request(1))
+        assert json.loads(first)["tare_n"] == pytest.approx(7.5)
+        await room.hold(2.0, 9.5)
+        assert await commands.handle("tare", request(1)) == first
+        assert room.devices.fallback_tare_n("hhd-1") == pytest.approx(7.5)
+        again = await commands.handle("tare", request(2))
+        assert json.loads(again)["tare_n"] == pytest.approx(9.5)

@@ -1,4 +1,4 @@
-"""Requests: what is accepted, and each refusal of CONTRACT sections 4 and 7."""
+"""Requests: what is accepted, and each refusal of docs/contract.md, sections 4 and 7."""
 
 import json
 from typing import Any
@@ -309,7 +309,7 @@ def test_every_command_needs_a_request_id(name: str) -> None:
 
 
 def test_the_order_of_judgement() -> None:
-    """CONTRACT section 7: size, JSON, command name, keys, values."""
+    """docs/contract.md, section 7: size, JSON, command name, keys, values."""
     bad_value_and_key = {"request_id": REQUEST, "patient": 1, "surplus": 1}
     assert refusal("nonsense", b"{".ljust(20_000)).code is ErrorCode.TOO_LARGE
     assert refusal("nonsense", b"{").code is ErrorCode.MALFORMED

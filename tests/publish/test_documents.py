@@ -148,7 +148,8 @@ def test_the_asyncapi_document_holds_nothing_that_its_parser_refuses() -> None:
     assert {"$defs", "discriminator", "prefixItems"}.isdisjoint(keys_of(asyncapi()))
 
 
-# CONTRACT section 4, the table of topics (without results/fhir, which nothing publishes yet).
+# docs/contract.md, section 4, the table of topics
+# (without results/fhir, which nothing publishes yet).
 ROOT = "dynod/v1/{site}/{station}"
 TOPICS = {
     f"{ROOT}/status": ("send", 1, True),

@@ -1,4 +1,4 @@
-"""Results against messages written by hand from CONTRACT section 6."""
+"""Results against messages written by hand from docs/contract.md, section 6."""
 
 import json
 import math
@@ -191,7 +191,7 @@ def test_a_metric_without_a_place_in_the_message_is_an_error() -> None:
 
 # -- deficits -----------------------------------------------------------------------------------
 
-# The worked example of CONTRACT section 6.
+# The worked example of docs/contract.md, section 6.
 STRENGTH = SideComparison(
     quantity="peak_force_n",
     summary=Summary.MEAN,

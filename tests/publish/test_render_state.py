@@ -1,4 +1,4 @@
-"""States and live values against messages written by hand from CONTRACT sections 4 and 5."""
+"""States and live values against messages by hand, after docs/contract.md, sections 4 and 5."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""Topics, as the table of CONTRACT section 4 has them."""
+"""Topics, as the table of docs/contract.md, section 4 has them."""
 
 import pytest
 

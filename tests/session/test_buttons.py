@@ -1,4 +1,4 @@
-"""Presses by stream time; every figure (0.3 s, 0.8 s) is CONTRACT section 2's."""
+"""Presses by stream time; every figure (0.3 s, 0.8 s) is from docs/contract.md, section 2."""
 
 import pytest
 

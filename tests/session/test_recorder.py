@@ -1,4 +1,6 @@
-"""Recordings are cut by stream time. Every figure (1 s, 15 s, 20 N …) is CONTRACT section 2's.
+"""Recordings are cut by stream time.
+
+Every figure (1 s, 15 s, 20 N …) is from docs/contract.md, section 2.
 
 The test stream runs at 64 Hz: its sample times, and all sums of them here, are exact in binary.
 """
@@ -236,8 +238,8 @@ def test_a_new_segment_ends_the_recording_as_disconnected() -> None:
 
 def test_a_new_segment_leaves_no_pre_roll_of_the_old() -> None:
     recorder = fresh()
-    feed(recorder, stream(3.0))
-    reject(recorder)
+    feed(recorder, stream(0.25))
+    reject(recorder)  # at a time that the new segment has too
     feed(recorder, stream(0.5, segment=1))
     recorder.begin(None, StartedBy.PRESS)
     recording = recorder.end(None)

@@ -1,4 +1,4 @@
-"""One test per row of the session table (CONTRACT section 2), in the table's order."""
+"""One test per row of the session table (docs/contract.md, section 2), in the table's order."""
 
 import pytest
 

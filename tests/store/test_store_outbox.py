@@ -35,7 +35,8 @@ def test_a_pending_message_is_due_whole_and_in_order(store: Store) -> None:
     assert due(store, NOW, limit=1) == [1]
 
 
-# 30 s growing to one hour (CONTRACT section 4), by doubling: 30·2^6 = 1920, 30·2^7 = 3840 > 3600.
+# 30 s growing to one hour (docs/contract.md, section 4), by doubling:
+# 30·2^6 = 1920, 30·2^7 = 3840 > 3600.
 DELAYS_S = [30, 60, 120, 240, 480, 960, 1920, 3600, 3600]
 
 

@@ -196,6 +196,11 @@ class RecordSystem:
                 lambda topic=topic: self.retained.get(topic, {}).get("state") == "streaming",
             )
 
+    def forget(self) -> None:
+        """Forget retained states, so that only those of a restarted daemon count."""
+        with self._changed:
+            self.retained.clear()
+
     def result(self, schema: str, count: int = 1) -> list[dict[str, Any]]:
         """Wait for ``count`` results of a kind (``trial``, ``deficit``, ``session``)."""
         prefix = f"dynod.{schema}/"
