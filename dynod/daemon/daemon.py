@@ -131,7 +131,6 @@ class Daemon:
             log.warning("the broker did not take the goodbye; its last will speaks instead")
         for task in [*runs, *background]:
             task.cancel()
-        self._publisher.cancel()
 
     def close(self) -> None:
         """End the threads and close the database."""

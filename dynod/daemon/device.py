@@ -107,6 +107,7 @@ class DeviceRunner:
             self._link = None
             if not self._stopping.is_set():
                 await self._pause()
+        self._set(DeviceState.ABSENT, None)
 
     def begin(self, at_s: float | None, started_by: StartedBy) -> None:
         """Begin the recording of the running trial."""

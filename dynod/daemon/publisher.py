@@ -75,13 +75,11 @@ class Publisher:
         await self._connection.run()
 
     async def close(self) -> None:
-        """Say goodbye: a clean disconnect suppresses the last will."""
-        await self._connection.close(self._displays.status(StationState.OFFLINE))
-
-    def cancel(self) -> None:
-        """End what runs in the background."""
+        """Say goodbye, as the last word: a clean disconnect suppresses the last will."""
         for task in self._loops:
             task.cancel()
+        await self._publish_dirty()
+        await self._connection.close(self._displays.status(StationState.OFFLINE))
 
     def committed(self, rows: Sequence[OutboxRow]) -> None:
         """Take note that the outbox or a counter changed; ``rows`` are new in the outbox."""
@@ -121,9 +119,12 @@ class Publisher:
         while True:
             await self._dirty_event.wait()
             self._dirty_event.clear()
-            while self._dirty:
-                message = self._dirty.pop(next(iter(self._dirty)))
-                await self._try(message)
+            await self._publish_dirty()
+
+    async def _publish_dirty(self) -> None:
+        while self._dirty:
+            message = self._dirty.pop(next(iter(self._dirty)))
+            await self._try(message)
 
     async def _pump(self) -> None:
         """Send what is due, as soon as it is committed and whenever a resend falls due."""

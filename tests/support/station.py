@@ -10,13 +10,16 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 from uuid import uuid4
 
 import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from dynod.config.paths import data_folder
 
@@ -120,11 +123,9 @@ class RecordSystem:
         self._subscribed = threading.Event()
         self._replies: dict[bytes, dict[str, Any]] = {}
         self.retained: dict[str, dict[str, Any]] = {}
-        self._client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
+        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
         self._client.on_message = self._message
-        self._client.on_connect = lambda *_: self._client.subscribe(
-            [(f"{ROOT}/#", mqtt.SubscribeOptions(qos=1))]
-        )
+        self._client.on_connect = self._connect
         self._client.on_subscribe = lambda *_: self._subscribed.set()
         self._client.connect("127.0.0.1", port)
 
@@ -137,10 +138,13 @@ class RecordSystem:
         self._client.disconnect()
         self._client.loop_stop()
 
+    def _connect(self, *_details: Any) -> None:
+        self._client.subscribe([(f"{ROOT}/#", SubscribeOptions(qos=1))])
+
     def _message(self, _client: object, _data: object, message: mqtt.MQTTMessage) -> None:
         topic = message.topic.removeprefix(f"{ROOT}/")
         with self._changed:
-            self.raw.append((message.topic, message.payload))
+            self.raw.append((message.topic, bytes(message.payload)))
             if topic.startswith(("commands/", "receipts")):
                 return
             payload = json.loads(message.payload)
@@ -191,10 +195,10 @@ class RecordSystem:
     def streaming(self, *devices: str) -> None:
         for device in devices:
             topic = f"devices/{device}/status"
-            self.wait(
-                f"{device} streaming",
-                lambda topic=topic: self.retained.get(topic, {}).get("state") == "streaming",
-            )
+            self.wait(f"{device} streaming", partial(self._is_streaming, topic))
+
+    def _is_streaming(self, topic: str) -> bool:
+        return bool(self.retained.get(topic, {}).get("state") == "streaming")
 
     def forget(self) -> None:
         """Forget retained states, so that only those of a restarted daemon count."""
