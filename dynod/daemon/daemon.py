@@ -23,6 +23,7 @@ from dynod.daemon.stream import Stream
 from dynod.daemon.writer import Writer
 from dynod.model.calibration import Calibration, CalibrationStatus
 from dynod.model.errors import DynodError
+from dynod.model.session import Phase
 from dynod.model.trial import Recording
 from dynod.publish.broker import Outgoing
 from dynod.publish.topics import Topics
@@ -169,6 +170,8 @@ class Daemon:
         self._show(self._displays.device(runner))
 
     def _device_fed(self, runner: DeviceRunner) -> None:
+        if self._station.state.phase is Phase.ANALYSING:
+            return  # first the trial, then the picture
         message = self._publisher.live(runner)
         if message is not None:
             self._control.tell(_line(message))

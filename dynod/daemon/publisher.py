@@ -165,7 +165,10 @@ class Publisher:
     async def _send_rows(self, rows: Sequence[OutboxRow]) -> int:
         """Send rows in order and note those that were acknowledged; return how many."""
         self._newest = max((row.sequence for row in rows), default=self._newest)
-        outcomes = await asyncio.gather(*(self._send(row) for row in rows))
+        if len(rows) == 1:  # the usual case, and nothing shall come between commit and send
+            outcomes = [await self._send(rows[0])]
+        else:
+            outcomes = await asyncio.gather(*(self._send(row) for row in rows))
         sent = [row.sequence for row, ok in zip(rows, outcomes, strict=True) if ok]
         if sent:
             await self._writer.call(self._writer.store.mark_sent, sent, instant().wall)

@@ -8,7 +8,7 @@ are refused as they come in.
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -23,7 +23,7 @@ from dynod.model.calibration import Calibration
 from dynod.model.errors import StorageError
 from dynod.model.flags import Flag
 from dynod.model.session import Phase
-from dynod.model.trial import Recording
+from dynod.model.trial import Analysis, Recording
 from dynod.session.buttons import ButtonAct
 from dynod.session.inputs import (
     EndSession,
@@ -43,6 +43,8 @@ from dynod.store.change import StoredReply
 from dynod.store.outbox import OutboxRow
 
 log = logging.getLogger(__name__)
+
+SHOW_ANALYSING_S = 0.005
 
 
 @dataclass(slots=True)
@@ -175,7 +177,16 @@ class Station:
             self._begin_recording(result.effect, at)
         elif isinstance(result.effect, EndRecording):
             self._end_recording(result.effect, at)
-        self._show(result.state)
+        if result.state.phase is Phase.ANALYSING:
+            # The analysis is on its way and mostly over before a display could be drawn.
+            asyncio.get_running_loop().call_later(SHOW_ANALYSING_S, self._show_if, result.state)
+        else:
+            self._show(result.state)
+
+    def _show_if(self, state: State) -> None:
+        """Show a state that still holds."""
+        if self.state is state:
+            self._show(state)
 
     def _show(self, state: State) -> None:
         self.state = state
@@ -209,17 +220,14 @@ class Station:
             self._take.extra_flags.extend(flags)
 
     def _begin_analysis(self, recording: Recording) -> None:
-        self._tasks.create_task(self._analyse(recording))
-
-    async def _analyse(self, recording: Recording) -> None:
-        """Analyse, commit, advance, publish; on a failed commit the slot stays."""
+        """Have the core look at the recording, in its own thread, from now on."""
         running, session, take = self.state.running, self.state.session, self._take
         if running is None or session is None or take is None:
             raise RuntimeError("an analysis without a running trial")
         flags = (*recording.flags, *take.extra_flags)
         recording = self._devices.with_pelvis(replace(recording, flags=flags), running.device_id)
         test, side = running.slot.test, running.slot.side
-        analysis = await asyncio.get_running_loop().run_in_executor(
+        analysis = asyncio.get_running_loop().run_in_executor(
             self._pool,
             partial(
                 analyse,
@@ -232,9 +240,19 @@ class Station:
                 settings=self._settings,
             ),
         )
+        self._tasks.create_task(self._finish(recording, analysis, take.calibration))
+
+    async def _finish(
+        self, recording: Recording, pending: Awaitable[Analysis], calibration: Calibration
+    ) -> None:
+        """Commit the analysed trial, advance, publish; on a failed commit the slot stays."""
+        analysis = await pending
+        running = self.state.running
+        if running is None:
+            raise RuntimeError("an analysis without a running trial")
         identity = self._devices[running.device_id].identity
         async with self._lock:
-            result = self._step(TrialAnalysed(recording, analysis, take.calibration, identity))
+            result = self._step(TrialAnalysed(recording, analysis, calibration, identity))
             try:
                 await self._commit(result, None)
             except StorageError as error:

@@ -5,12 +5,11 @@ from dataclasses import dataclass, replace
 from uuid import UUID, uuid5
 
 from dynod.core.deficit import DeficitSettings, compare_sides
-from dynod.model.clinical import Side
 from dynod.model.deficit import Classification, Contribution, Deficit, MeasurementError, Reason
 from dynod.model.session import Session, SessionSummary
 from dynod.model.trial import ResultStatus, Trial
 from dynod.session.inputs import Instant
-from dynod.session.slots import side_is_full
+from dynod.session.slots import open_slots
 from dynod.session.state import State
 
 
@@ -52,11 +51,11 @@ def deficits_due(state: State, judge: Judge, now: Instant, *, at_end: bool) -> t
     if session is None:
         return ()
     due = []
-    for index in range(len(session.battery.tests)):
-        begun = any(trial.slot.test_index == index for trial in state.trials)
-        full = all(side_is_full(session, state.trials, index, side) for side in Side)
+    still_open = {slot.test_index for slot in open_slots(session, state.trials)}
+    for index in sorted({trial.slot.test_index for trial in state.trials}):
+        full = index not in still_open
         published = state.deficits.get(index)
-        if begun and (full or published is not None or at_end):
+        if full or published is not None or at_end:
             fresh = _deficit(state, session, index, judge, now, incomplete=not full)
             if published is None or _differs(published, fresh):
                 due.append(fresh)

@@ -99,10 +99,3 @@ def without_skip(session: Session, slot: Slot) -> tuple[SkippedSlot, ...]:
         if (item.test_index, item.side, item.familiarisation, item.trial_number)
         != (slot.test_index, slot.side, slot.familiarisation, slot.trial_number)
     )
-
-
-def side_is_full(session: Session, trials: Sequence[Trial], test_index: int, side: Side) -> bool:
-    """Tell whether every slot of a side is filled or skipped."""
-    return not any(
-        slot.test_index == test_index and slot.side is side for slot in open_slots(session, trials)
-    )
