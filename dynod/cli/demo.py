@@ -36,9 +36,9 @@ Devices, patient and therapist are simulated; everything else is the real thing.
 The therapist presses the dynamometer's switch; once the patient stops too early.
 """
 _WORDS = {
-    "within_error": "not provably weaker",
-    "exceeds_error": "[yellow]weaker: beyond error[/]",
-    "exceeds_error_and_threshold": "[red]weaker: beyond error and threshold[/]",
+    "within_error": "within error",
+    "exceeds_error": "[yellow]beyond error[/]",
+    "exceeds_error_and_threshold": "[red]beyond error and {limit}[/]",
 }
 
 
@@ -194,8 +194,8 @@ def _show(received: list[dict[str, Any]], curve: dict[str, Any]) -> None:
     say(plot(curve["curve"]["t_s"], curve["curve"]["value"], unit="N"))
     say("\nSide to side, as the record system has it:")
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
-    for heading in ("movement", "left", "right", "deficit", "95 % interval", "the left side is"):
-        table.add_column(heading, no_wrap=heading != "the left side is")
+    for heading in ("movement", "left", "right", "deficit", "95 % interval", "verdict"):
+        table.add_column(heading, no_wrap=True)
     for result in received:
         if result["schema"].startswith("dynod.deficit/"):
             table.add_row(*_row(result))
@@ -204,7 +204,7 @@ def _show(received: list[dict[str, Any]], curve: dict[str, Any]) -> None:
     invalid = sum(not trial["quality"]["valid"] for trial in trials)
     say(
         f"{len(trials)} trials were published, {invalid} of them invalid and in no average.\n"
-        "A difference counts only where its interval leaves out zero."
+        "The left side is called weaker only where the interval leaves out zero."
     )
 
 
@@ -221,5 +221,11 @@ def _row(result: dict[str, Any]) -> list[str]:
         f"{result['right']['value']:.1f} {unit}",
         f"{deficit:+.1f}{sign}",
         f"{low:+.1f} … {high:+.1f}{sign}",
-        _WORDS[result["classification"]],
+        _WORDS[result["classification"]].format(limit=_limit(result)),
     ]
+
+
+def _limit(result: dict[str, Any]) -> str:
+    if "threshold_percent" in result:
+        return f"{result['threshold_percent']:g} %"
+    return f"{result.get('threshold_deg')}°"

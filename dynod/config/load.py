@@ -19,6 +19,8 @@ def load_config(path: Path, env: Mapping[str, str]) -> Config:
     Relative paths are meant from the file's folder. Raises ConfigError with one line per mistake:
     file or variable, key, what is wrong. Values are never quoted.
     """
+    if not path.exists():
+        raise ConfigError(f"{path}: no such file; write it, or name another with --config")
     problems = Problems()
     data = read_toml(path)
     origins = overlay(data, env, Config, problems)

@@ -297,7 +297,8 @@ def test_broken_toml_is_shown_with_its_line(tmp_path: Path, text: str, line: str
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as missing:
         load_config(tmp_path / "none.toml", {})
-    assert str(missing.value) == f"{tmp_path}/none.toml: no such file"
+    advice = "write it, or name another with --config"
+    assert str(missing.value) == f"{tmp_path}/none.toml: no such file; {advice}"
     with pytest.raises(ConfigError) as folder:
         load_config(tmp_path, {})
     assert str(folder.value) == f"{tmp_path}: cannot be read: Is a directory"
