@@ -47,14 +47,12 @@ class CommandService:
             return self._refuse(refusal)
         request_id = str(command.request_id)
         async with self._lock:
-            known = await self._writer.call(self._writer.store.reply, request_id)
-            if known is not None:
-                return known
             return await self._carry_out(command, request_id)
 
     async def _carry_out(self, command: wire.Command, request_id: str) -> bytes:
         try:
-            return await self._execute(command, request_id)
+            known = await self._writer.call(self._writer.store.reply, request_id)
+            return known or await self._execute(command, request_id)
         except Refused as refusal:
             return self._refuse(
                 CommandRefused(

@@ -13,7 +13,7 @@ from dynod.daemon.displays import Displays
 from dynod.daemon.records import Letterhead
 from dynod.daemon.station import Station
 from dynod.daemon.writer import Writer
-from dynod.model.errors import BrokerError
+from dynod.model.errors import BrokerError, StorageError
 from dynod.publish.broker import BrokerSettings, Inbound, Outgoing
 from dynod.publish.commands import parse_receipts, reply_error
 from dynod.publish.connection import BrokerConnection
@@ -110,8 +110,13 @@ class Publisher:
         self._dirty.clear()
         for message in self._displays.all_retained():
             self.show(message)
-        if self._receipts_required:
+        self._wake.set()
+        if not self._receipts_required:
+            return
+        try:
             await self._writer.call(self._writer.store.resend_all_sent, instant().wall)
+        except StorageError as error:
+            log.warning("outbox: %s", error)
         self._wake.set()
 
     async def _refresh(self) -> None:
@@ -135,10 +140,17 @@ class Publisher:
             except TimeoutError:
                 pass
             self._wake.clear()
-            await self._send_fresh()
-            while self._connection.connected and await self._send_due():
-                pass
-            await self._count()
+            try:
+                await self._empty_outbox()
+            except StorageError as error:
+                # What was sent and could not be noted goes again: receivers drop what they have.
+                log.warning("outbox: %s", error)
+
+    async def _empty_outbox(self) -> None:
+        await self._send_fresh()
+        while self._connection.connected and await self._send_due():
+            pass
+        await self._count()
 
     async def _send_fresh(self) -> None:
         """Send what was just committed without reading it back, unless older rows wait."""
@@ -215,7 +227,11 @@ class Publisher:
             self._station.count_refused(f"receipts_{refusal.code}")
             return
         now = instant().wall
-        unknown = await self._writer.call(self._writer.store.mark_received, receipts, now)
+        try:
+            unknown = await self._writer.call(self._writer.store.mark_received, receipts, now)
+        except StorageError as error:
+            log.warning("receipts not noted: %s", error)
+            unknown = 0
         for _ in range(unknown):
             self._station.count_refused("unknown_receipt")
         self._wake.set()

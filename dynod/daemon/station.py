@@ -281,8 +281,11 @@ class Station:
         """End the session when nothing was pressed or commanded for ``idle_s``."""
         waiting = {Phase.CONFIRM, Phase.READY, Phase.COMPLETE}
         if self.state.phase in waiting and now.mono_s - self.state.last_input_s >= idle_s:
-            log.info("session ended after %g minutes without input", idle_s / 60)
-            await self.give(EndSession())
+            log.info("session ends after %g minutes without input", idle_s / 60)
+            try:
+                await self.give(EndSession())
+            except StorageError as error:
+                self._show(commit_failed(self.state, f"storage: {error}", self._rules))
 
     def rearm(self) -> None:
         """Arm the detectors for the state that the daemon begins with."""
