@@ -6,13 +6,17 @@ from rich.table import Table
 
 from dynod.cli.output import console, print_json, say
 from dynod.config.captures import capture_origins
+from dynod.config.paths import DEFAULT_CONFIG
 from dynod.config.profiles import load_profiles, profile_folders
 from dynod.daemon.ports import PortInfo, find_ports
+from dynod.model.errors import ConfigError
 from dynod.wire.profile import Profile
 
 
 def run_list(config_path: Path, *, as_json: bool) -> None:
-    """List ports and profiles."""
+    """List ports and profiles; a config that was named must be there."""
+    if config_path != DEFAULT_CONFIG and not config_path.is_file():
+        raise ConfigError(f"{config_path}: no such file; without --config the own profiles count")
     profiles = load_profiles(config_path.parent)
     ports = find_ports()
     folders = profile_folders(config_path.parent)

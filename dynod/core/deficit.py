@@ -27,8 +27,8 @@ class DeficitSettings:
     """What a site decides about its answers.
 
     ``threshold_percent`` 15 and ``pain_limit_nrs`` 5 are the contract's defaults;
-    ``tester_limit_n`` 300 is a default and not a finding. ``noise_floor_n`` is the peak
-    force that every trial of the reference must exceed: the no-contraction limit of the analysis.
+    ``tester_limit_n`` 300 is a default and not a finding. ``noise_floor_n`` is what the
+    reference's force must exceed: the no-contraction limit of the analysis.
     """
 
     summary: Summary = Summary.MEAN
@@ -203,8 +203,8 @@ def _strengths(
 ) -> SideComparison:
     reference = reference_side(left.value, right.value, involved)
     base, other = (left, right) if reference is Side.LEFT else (right, left)
-    weakest_n = min(trial.analysis.metrics.get("peak_force_n") or 0.0 for trial in base.trials)
-    if base.value <= 0.0 or other.value <= 0.0 or weakest_n <= settings.noise_floor_n:
+    force_n = _force_n(base, settings.summary)
+    if base.value <= 0.0 or other.value <= 0.0 or force_n <= settings.noise_floor_n:
         return replace(blank, reason=Reason.REFERENCE_BELOW_NOISE, mdc_source=row.source)
     ratio = other.value / base.value
     h_both = math.hypot(
@@ -249,6 +249,12 @@ def half_width_percent(
     return math.hypot(spread, _calibration_percent(data, summary, shared_device=shared_device))
 
 
+def _force_n(data: _SideData, summary: Summary) -> float:
+    """Return a side's value as a force, also where its quantity is a torque."""
+    peaks_n = [trial.analysis.metrics.get("peak_force_n") for trial in data.trials]
+    return summarised([peak_n for peak_n in peaks_n if peak_n is not None], summary)
+
+
 def _calibration_percent(data: _SideData, summary: Summary, *, shared_device: bool) -> float:
     """Return the expanded calibration uncertainty of a side's force, percent of that force.
 
@@ -256,8 +262,7 @@ def _calibration_percent(data: _SideData, summary: Summary, *, shared_device: bo
     A nominal scale has no known uncertainty: it counts as 0 here, and the deficit carries the
     flag ``nominal_calibration``.
     """
-    peaks_n = [trial.analysis.metrics.get("peak_force_n") for trial in data.trials]
-    force_n = summarised([peak_n for peak_n in peaks_n if peak_n is not None], summary)
+    force_n = _force_n(data, summary)
     stated = [
         trial.calibration.unshared if shared_device else trial.calibration.uncertainty
         for trial in data.trials

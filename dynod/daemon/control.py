@@ -7,8 +7,11 @@ the live values, ``{"topic": …, "payload": …}``, until the client hangs up; 
 """
 
 import asyncio
+import errno
 import json
 import logging
+import socket
+import stat
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -32,6 +35,7 @@ class ControlServer:
         self._answers = answers
         self._watchers: set[asyncio.Queue[bytes]] = set()
         self._clients: set[asyncio.StreamWriter] = set()
+        self._inode: int | None = None
         self._greeting: Callable[[], list[bytes]] = list
 
     async def start(self, greeting: Callable[[], list[bytes]]) -> asyncio.Server:
@@ -39,9 +43,10 @@ class ControlServer:
         self._greeting = greeting
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._path.unlink(missing_ok=True)
+            _make_way(self._path)
             server = await asyncio.start_unix_server(self._serve, path=self._path, limit=LINE_LIMIT)
             self._path.chmod(SOCKET_MODE)
+            self._inode = self._path.lstat().st_ino
         except OSError as error:
             raise ConfigError(
                 f"{self._path}: cannot make the control socket ({error.strerror}); "
@@ -57,8 +62,9 @@ class ControlServer:
             queue.put_nowait(line)
 
     def close(self) -> None:
-        """Remove the socket and hang up on every client."""
-        self._path.unlink(missing_ok=True)
+        """Remove the socket, if it is still ours, and hang up on every client."""
+        if self._path.exists() and self._path.lstat().st_ino == self._inode:
+            self._path.unlink(missing_ok=True)
         self.tell(_THE_END)
         for writer in self._clients:
             writer.transport.abort()
@@ -97,6 +103,21 @@ class ControlServer:
                 await writer.drain()
         finally:
             self._watchers.discard(queue)
+
+
+def _make_way(path: Path) -> None:
+    """Remove a socket that a killed daemon left; raises ConfigError for anything else."""
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(mode):
+        raise ConfigError(f"{path}: there is a file; give [control] socket a name of its own")
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(1.0)
+        if probe.connect_ex(str(path)) != errno.ECONNREFUSED:
+            raise ConfigError(f"{path}: another daemon answers there; stop it first")
+    path.unlink()
 
 
 def _parsed(line: bytes) -> dict[str, object]:

@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 IDLE_CHECK_S = 1.0
 GOODBYE_S = 5.0
 SWITCH_INTERVAL_S = 0.0002
+MOST_ROWS = 10_000
 
 
 class Daemon:
@@ -127,6 +128,7 @@ class Daemon:
             await asyncio.wait(runs, timeout=GOODBYE_S)
         try:
             async with asyncio.timeout(GOODBYE_S):
+                await self._station.rest()
                 await self._publisher.close()
         except TimeoutError:
             log.warning("the broker did not take the goodbye; its last will speaks instead")
@@ -198,7 +200,7 @@ class Daemon:
             answer: object
             if request.get("what") == "results":
                 limit = request.get("limit")
-                rows = limit if isinstance(limit, int) else 100
+                rows = min(max(limit, 1), MOST_ROWS) if isinstance(limit, int) else 100
                 answer = await self._writer.call(results_list, store, rows)
             else:
                 wanted = str(request.get("result_id"))

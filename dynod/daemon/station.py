@@ -36,7 +36,7 @@ from dynod.session.inputs import (
 )
 from dynod.session.recorder import Began
 from dynod.session.replies import ErrorCode, Refused
-from dynod.session.state import State
+from dynod.session.state import State, settled
 from dynod.session.steps import BeginRecording, Context, EndRecording, Rules, Step
 from dynod.session.workflow import commit_failed, step
 from dynod.store.change import StoredReply
@@ -269,7 +269,9 @@ class Station:
         """Take the fallback tare of a force device, in N; raises Refused."""
         if self.state.phase not in {Phase.IDLE, Phase.READY, Phase.CONFIRM}:
             raise Refused(ErrorCode.WRONG_PHASE, f"not possible in phase {self.state.phase}")
-        return self._devices.take_tare(device_id)
+        tare_n = self._devices.take_tare(device_id)
+        self.state = replace(self.state, last_input_s=instant().mono_s)
+        return tare_n
 
     def count_refused(self, reason: str) -> None:
         """Count an input that changed nothing; ``status`` shows the counters."""
@@ -284,8 +286,20 @@ class Station:
             log.info("session ends after %g minutes without input", idle_s / 60)
             try:
                 await self.give(EndSession())
+            except Refused:
+                return  # somebody else ended it in the same moment
             except StorageError as error:
                 self._show(commit_failed(self.state, f"storage: {error}", self._rules))
+
+    async def rest(self) -> None:
+        """Let a running analysis be committed; a running recording is given up.
+
+        Its slot stays open, as after a power cut, and the displays say so.
+        """
+        await self._settled.wait()
+        if self.state.running is not None:
+            given_up = replace(self.state, running=None)
+            self._show(settled(given_up, confirm_change=self._rules.confirm_change))
 
     def rearm(self) -> None:
         """Arm the detectors for the state that the daemon begins with."""

@@ -5,6 +5,7 @@ begin and end itself where no button does (onset of force, stable holds of an an
 decides whether a trial may begin: the workflow arms it and tells it to begin or end.
 """
 
+import math
 from collections import deque
 from dataclasses import dataclass
 
@@ -139,14 +140,15 @@ class Recorder:
             raise RuntimeError("no recording is running")
         self._running = None
         self._detector.disarm()
-        end_s = max(running.start_s, self._last_s if at_s is None else at_s)
-        first_s = running.start_s - self._settings.preroll_s
+        start_s = running.start_s if math.isfinite(running.start_s) else 0.0
+        end_s = max(start_s, self._last_s if at_s is None else at_s)
+        first_s = start_s - self._settings.preroll_s
         block = self._joined().between(first_s, end_s)
         hurt = [flag for t_s, flag in self._rejects if first_s <= t_s <= end_s]
         self._trim()
         return Recording(
             block=block,
-            start_s=running.start_s,
+            start_s=start_s,
             end_s=end_s,
             started_by=running.started_by,
             nominal_rate_hz=self.source.nominal_rate_hz,
@@ -185,9 +187,11 @@ class Recorder:
         """
         if block.segment != self._segment:
             self._segment = block.segment
-            ended = self.new_segment()
+            ended = self.new_segment() if math.isfinite(self._last_s) else None
             if ended is not None:
                 return 0, ended
+        if self._running is not None and not math.isfinite(self._running.start_s):
+            self._running.start_s = float(block.t_s[0])  # begun before the first sample came
         part, timed_out = self._until_timeout(block)
         taken, event = self._detector.feed(part.t_s, self._to_units(part))
         if taken:

@@ -82,6 +82,17 @@ def test_a_killed_daemon_resumes_at_the_open_slot(
     assert numbers == list(range(1, len(numbers) + 1))
 
 
+def test_stopped_in_a_recording_the_display_does_not_go_on_recording(
+    ready: Daemon, gauge: Gauge, records: RecordSystem
+) -> None:
+    gauge.hold(1.2, gauge.rest_n)
+    gauge.press()
+    records.state(phase="recording")
+    assert ready.stop() == 0
+    records.state(phase="ready", trial_number=1)
+    assert records.results == []
+
+
 def test_unplugged_in_a_trial_and_plugged_in_again(
     ready: Daemon, gauge: Gauge, records: RecordSystem
 ) -> None:

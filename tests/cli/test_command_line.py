@@ -96,6 +96,7 @@ def test_devices_as_json(dynod: Program, monkeypatch: pytest.MonkeyPatch, tmp_pa
         PortInfo("/dev/ttyS0", "built in", None, None, None),
     ]
     monkeypatch.setattr("dynod.cli.devices.find_ports", lambda: ports)
+    (tmp_path / "dynod.toml").touch()
     done = dynod("devices", "list", "--json", "-c", tmp_path / "dynod.toml")
     assert done.code == 0
     report = json.loads(done.out)
@@ -108,6 +109,9 @@ def test_devices_as_json(dynod: Program, monkeypatch: pytest.MonkeyPatch, tmp_pa
 
 def test_devices_as_text(dynod: Program, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("dynod.cli.devices.find_ports", list)
+    missing = dynod("devices", "list", "-c", tmp_path / "dynod.toml")
+    assert (missing.code, missing.out) == (3, "")
+    (tmp_path / "dynod.toml").touch()
     done = dynod("devices", "list", "-c", tmp_path / "dynod.toml")
     assert done.code == 0
     assert "no serial port on this machine" in done.out

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import stat
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -172,7 +173,8 @@ def test_group_may_use_the_socket_and_nobody_else(tmp_path: Path) -> None:
 
 
 def test_a_socket_left_by_a_killed_daemon_is_replaced(tmp_path: Path) -> None:
-    (tmp_path / "control.sock").touch()
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(tmp_path / "control.sock"))
 
     async def scene() -> None:
         async with serving(tmp_path), connected(tmp_path) as client:

@@ -15,7 +15,7 @@ class FailingStore:
     """Stands for a file on a disk that is full."""
 
     def reply(self, request_id: str) -> bytes | None:
-        raise StorageError("database or disk is full")
+        raise StorageError(f"database or disk is full, no reply to {len(request_id)} characters")
 
 
 class FailingWriter:
@@ -35,7 +35,7 @@ class CountingStation:
 
 async def test_a_command_that_the_database_cannot_take_is_refused_as_storage() -> None:
     station = CountingStation()
-    commands = CommandService(cast("Station", station), cast("Writer", FailingWriter()), lambda: {})
+    commands = CommandService(cast("Station", station), cast("Writer", FailingWriter()), dict)
     request_id = str(uuid4())
     payload = json.dumps({"request_id": request_id}).encode()
     reply = json.loads(await commands.handle("session.end", payload))
