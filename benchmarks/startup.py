@@ -1,17 +1,21 @@
 """How long `dynod run` takes until it looks for its devices, and its memory then.
 
 Floor: a process that imports the four large libraries and says so. Both are started in turn, so
-that a busy moment of the machine meets both.
+that a busy moment of the machine meets both. Both run from compiled bytecode, as what is installed
+does, also where the environment forbids to write any into the checkout.
 """
 
+import os
 import re
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from math import inf
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import IO, NamedTuple
 
 from benchmarks.memory import MemoryRow
@@ -40,9 +44,28 @@ class Start(NamedTuple):
 
 
 def rows() -> list[Row]:
+    with TemporaryDirectory(prefix="dynod-bench-") as bytecode, compiled_in(bytecode):
+        return measured()
+
+
+@contextmanager
+def compiled_in(folder: str) -> Iterator[None]:
+    """Let processes that are started keep their bytecode in a folder of ours."""
+    before = dict(os.environ)
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ["PYTHONPYCACHEPREFIX"] = folder
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def measured() -> list[Row]:
     starts: list[Start] = []
     floors: list[Start] = []
     start_once()  # compiles what was not yet compiled
+    start_floor()
     print(f"  {FIRST_STARTS} first starts", file=sys.stderr, flush=True)
     firsts = [start_once() for _ in range(FIRST_STARTS)]
     with scratch() as folder:

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -37,8 +36,8 @@ The therapist presses the dynamometer's switch; once the patient stops too early
 """
 _WORDS = {
     "within_error": "within error",
-    "exceeds_error": "[yellow]beyond error[/]",
-    "exceeds_error_and_threshold": "[red]beyond error and {limit}[/]",
+    "exceeds_error": "[yellow]> error[/]",
+    "exceeds_error_and_threshold": "[red]> error, > {limit}[/]",
 }
 
 
@@ -193,7 +192,7 @@ def _show(received: list[dict[str, Any]], curve: dict[str, Any]) -> None:
     say(f"\nOne pull: {curve['movement']}, {curve['side']}, peak {curve['value']:.1f} N")
     say(plot(curve["curve"]["t_s"], curve["curve"]["value"], unit="N"))
     say("\nSide to side, as the record system has it:")
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold underline")
     for heading in ("movement", "left", "right", "deficit", "95 % interval", "verdict"):
         table.add_column(heading, no_wrap=True)
     for result in received:
@@ -216,11 +215,11 @@ def _row(result: dict[str, Any]) -> list[str]:
     low, high = result["ci95_deg" if angle else "ci95_percent"]
     sign = "°" if angle else " %"
     return [
-        f"{result['movement'].removeprefix('hip_')}{', range' if angle else ''}",
+        f"{result['movement'].removeprefix('hip_')}{' range' if angle else ''}",
         f"{result['left']['value']:.1f} {unit}",
         f"{result['right']['value']:.1f} {unit}",
         f"{deficit:+.1f}{sign}",
-        f"{low:+.1f} … {high:+.1f}{sign}",
+        f"{low:+.1f}…{high:+.1f}{sign}",
         _WORDS[result["classification"]].format(limit=_limit(result)),
     ]
 

@@ -5,6 +5,7 @@ Everything here is derived from the session and its trials, so that a restart ne
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from dynod.model.clinical import Battery, InvolvedSide, Side, Slot, TestSpec
 from dynod.model.session import Session, SkippedSlot
@@ -35,11 +36,15 @@ def side_slots(test_index: int, test: TestSpec, side: Side) -> Iterator[Slot]:
         yield Slot(test_index, test, side, familiarisation=False, trial_number=number)
 
 
-def all_slots(battery: Battery, involved: InvolvedSide | None) -> Iterator[Slot]:
-    """Yield every slot in battery order."""
-    for index, test in enumerate(battery.tests):
-        for side in side_order(involved):
-            yield from side_slots(index, test, side)
+@lru_cache(maxsize=16)
+def all_slots(battery: Battery, involved: InvolvedSide | None) -> tuple[Slot, ...]:
+    """Return every slot in battery order."""
+    return tuple(
+        slot
+        for index, test in enumerate(battery.tests)
+        for side in side_order(involved)
+        for slot in side_slots(index, test, side)
+    )
 
 
 def stage_of(slot: Slot) -> Stage:
