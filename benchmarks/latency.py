@@ -12,7 +12,6 @@ trials: what runs ten times a second finds caches cold that a tight loop finds w
 
 import asyncio
 import json
-import math
 import socket
 import sqlite3
 import statistics
@@ -55,7 +54,7 @@ def rows() -> list[Row]:
     plain = "durable commit + QoS 1 round trip"
     return [
         Row(name, median_s, plain, warm.seconds, 5.0, "ratio<="),
-        Row(name, median_s, f"{plain}, at its pace", cold.seconds, math.inf, "ratio<="),
+        Row(name, median_s, f"{plain}, at its pace", cold.seconds, 5.0, "ratio<="),
     ]
 
 
