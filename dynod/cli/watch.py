@@ -42,7 +42,6 @@ class Screen:
         self.state: dict[str, Any] | None = None
         self._devices: dict[str, dict[str, Any]] = {}
         self._live: dict[str, Any] = {}
-        self._largest = 0.0
 
     def take(self, topic: str, payload: dict[str, Any]) -> str | None:
         """Take a message; return the sound that it deserves."""

@@ -110,13 +110,11 @@ class Publisher:
         self._dirty.clear()
         for message in self._displays.all_retained():
             self.show(message)
-        self._wake.set()
-        if not self._receipts_required:
-            return
-        try:
-            await self._writer.call(self._writer.store.resend_all_sent, instant().wall)
-        except StorageError as error:
-            log.warning("outbox: %s", error)
+        if self._receipts_required:
+            try:
+                await self._writer.call(self._writer.store.resend_all_sent, instant().wall)
+            except StorageError as error:
+                log.warning("outbox: %s", error)
         self._wake.set()
 
     async def _refresh(self) -> None:
@@ -176,7 +174,7 @@ class Publisher:
 
     async def _send_rows(self, rows: Sequence[OutboxRow]) -> int:
         """Send rows in order and note those that were acknowledged; return how many."""
-        self._newest = max((row.sequence for row in rows), default=self._newest)
+        self._newest = max((self._newest, *(row.sequence for row in rows)))
         if len(rows) == 1:  # the usual case, and nothing shall come between commit and send
             outcomes = [await self._send(rows[0])]
         else:

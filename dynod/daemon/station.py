@@ -147,7 +147,7 @@ class Station:
             self.count_refused(refusal.code)
             self._show(replace(self.state, problem=refusal.message))
         except StorageError as error:
-            self._show(commit_failed(self.state, f"storage: {error}", self._rules))
+            self._show_failed(error)
 
     # -- steps ----------------------------------------------------------------------------
 
@@ -193,6 +193,10 @@ class Station:
         self._arm()
         for listener in self.changed:
             listener()
+
+    def _show_failed(self, error: StorageError) -> None:
+        """Show that a commit failed: nothing advanced, and why."""
+        self._show(commit_failed(self.state, f"storage: {error}", self._rules))
 
     def _arm(self) -> None:
         """Let detectors listen exactly while a trial of their kind may begin."""
@@ -257,7 +261,7 @@ class Station:
                 await self._commit(result, None)
             except StorageError as error:
                 log.error("trial not saved: %s", error)  # noqa: TRY400 - the line says it all
-                self._show(commit_failed(self.state, f"storage: {error}", self._rules))
+                self._show_failed(error)
             else:
                 self._adopt(result, None)
             self._take = None
@@ -289,7 +293,7 @@ class Station:
             except Refused:
                 return  # somebody else ended it in the same moment
             except StorageError as error:
-                self._show(commit_failed(self.state, f"storage: {error}", self._rules))
+                self._show_failed(error)
 
     async def rest(self) -> None:
         """Let a running analysis be committed; a running recording is given up.

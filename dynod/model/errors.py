@@ -38,7 +38,3 @@ class StorageError(DynodError):
     """The database cannot be opened, read or written."""
 
     exit_code = 5
-
-
-class AnalysisError(DynodError):
-    """An array handed to the core has a shape or order that it cannot work on."""

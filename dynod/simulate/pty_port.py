@@ -38,7 +38,6 @@ class PtyPort:
         self._lock = threading.Lock()
         self._over = threading.Event()
         self._master: int | None = None
-        self._slave: int | None = None
         self._attended = False
         self._thread = threading.Thread(target=self._run, name=f"pty {link.name}", daemon=True)
 

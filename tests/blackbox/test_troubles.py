@@ -203,38 +203,11 @@ def wait_for_results(daemon: Daemon, count: int) -> None:
     pytest.fail(f"{count} results were not recorded")
 
 
-def test_receipts_make_results_received(
+@pytest.fixture
+def demanding(
     tmp_path: Path, broker: Mosquitto, gauge: Gauge, records: RecordSystem
-) -> None:
-    with Daemon(
-        tmp_path,
-        broker.port,
-        battery=TWO_TRIALS,
-        session="confirm_change = false",
-        broker_lines='receipts = "required"',
-    ):
-        records.streaming("hhd-1")
-        records.command("session.start", patient=PATIENT)
-        gauge.trial(100.0)
-        (trial,) = records.result("trial")
-        outbox = {"pending": 0, "sent": 1, "received": 0}
-        records.wait("sent", lambda: records.retained.get("status", {}).get("outbox") == outbox)
-        receipt = {"result_id": trial["result_id"], "revision": 1}
-        unknown = {"result_id": str(uuid4()), "revision": 1}
-        records.publish("receipts", json.dumps({"receipts": [receipt, unknown]}).encode())
-        received = {"pending": 0, "sent": 0, "received": 1}
-        records.wait(
-            "received", lambda: records.retained.get("status", {}).get("outbox") == received
-        )
-        records.wait(
-            "the unknown receipt counted",
-            lambda: records.retained["status"]["refused"].get("unknown_receipt") == 1,
-        )
-
-
-def test_an_unreceipted_result_goes_again_on_reconnect(
-    tmp_path: Path, broker: Mosquitto, gauge: Gauge, records: RecordSystem
-) -> None:
+) -> Iterator[Daemon]:
+    """A station that requires receipts, after one trial that has none yet."""
     with Daemon(
         tmp_path,
         broker.port,
@@ -245,12 +218,34 @@ def test_an_unreceipted_result_goes_again_on_reconnect(
         records.streaming("hhd-1")
         records.command("session.start", patient=PATIENT)
         gauge.trial(100.0)
-        records.result("trial")
-        daemon.stop()
-        records.forget()
-        daemon.start()
-        first, again = records.result("trial", 2)
-        assert first == again
+        yield daemon
+
+
+@pytest.mark.usefixtures("demanding")
+def test_receipts_make_results_received(records: RecordSystem) -> None:
+    (trial,) = records.result("trial")
+    outbox = {"pending": 0, "sent": 1, "received": 0}
+    records.wait("sent", lambda: records.retained.get("status", {}).get("outbox") == outbox)
+    receipt = {"result_id": trial["result_id"], "revision": 1}
+    unknown = {"result_id": str(uuid4()), "revision": 1}
+    records.publish("receipts", json.dumps({"receipts": [receipt, unknown]}).encode())
+    received = {"pending": 0, "sent": 0, "received": 1}
+    records.wait("received", lambda: records.retained.get("status", {}).get("outbox") == received)
+    records.wait(
+        "the unknown receipt counted",
+        lambda: records.retained["status"]["refused"].get("unknown_receipt") == 1,
+    )
+
+
+def test_an_unreceipted_result_goes_again_on_reconnect(
+    demanding: Daemon, records: RecordSystem
+) -> None:
+    records.result("trial")
+    demanding.stop()
+    records.forget()
+    demanding.start()
+    first, again = records.result("trial", 2)
+    assert first == again
 
 
 def test_refusals_change_nothing(ready: Daemon, records: RecordSystem) -> None:
