@@ -42,7 +42,7 @@ def _device(device: DevicePlan) -> dict[str, object]:
     return {
         "id": device.identity.device_id,
         "profile": device.profile.name,
-        "port": device.where.port or "the port of its serial number",
+        "port": device.where.place.port or "the port of its serial number",
         "trigger": device.use.trigger.value,
         "axis": device.source.axis,
     }

@@ -68,7 +68,7 @@ def replay(request: ReplayRequest, profile: Profile) -> dict[str, object]:
     settings = AnalysisSettings()
     calibration = Calibration(CalibrationStatus.NOMINAL, profile.nominal_coefficients)
     solo = SoloTrials(
-        Source(profile.kind, profile.channels, axis, profile.rate_hz),
+        Source(profile.kind, profile.channels, axis, profile.rate_hz or 0.0),
         request.trigger or default,
         calibration,
         settings,

@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 from dynod.cli.output import say
+from dynod.config.profiles import load_profiles
 from dynod.model.errors import UsageError
 from dynod.simulate.catalogue import make_firmware
 from dynod.simulate.patient import Patient
@@ -17,7 +18,10 @@ _REST_S = 3.0  # a pull needs a quiet second before it and half a second after i
 def run_simulate(device: str, link: Path, *, peak: float, every_s: float) -> None:
     """Run a simulated device until Ctrl-C or the end of the input."""
     patient = Patient(noise=0.2, tremor=1.0)
-    firmware = make_firmware(device, patient)
+    profiles = load_profiles(None)
+    if device not in profiles:
+        raise UsageError(f"no profile {device}; there are {', '.join(sorted(profiles))}")
+    firmware = make_firmware(profiles[device], patient)
     if link.exists() and not link.is_symlink():
         raise UsageError(f"{link}: exists and is no link; name another place with --link")
     with PtyPort(firmware, link) as port:

@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from dynod.config.fields import Part, PathFrom, Text, TopicLevel
 from dynod.model.deficit import Summary
 from dynod.model.device import Role, Trigger
+from dynod.model.units import Unit
 
 ButtonAction = Literal["trial.toggle", "trial.discard", "none"]
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
@@ -113,7 +114,8 @@ class DeviceConfig(Part):
     """One device: which model, on which port, how it is mounted.
 
     ``port`` says where it is plugged in; ``serial_number`` which unit it is, for its certificates,
-    and without ``port`` also where: at the USB device with that number.
+    and without ``port`` also where: at the USB device with that number. The last five say what a
+    profile leaves open, or how this unit is set.
     """
 
     id: TopicLevel
@@ -125,8 +127,12 @@ class DeviceConfig(Part):
     mount_sign: Literal[1, -1] = 1
     role: Annotated[Role, Field(strict=False)] = Role.LIMB
     baudrate: Annotated[int, Field(ge=300, le=4_000_000)] | None = None
+    unit: Annotated[Unit, Field(strict=False)] | None = None
+    push_sign: Literal[1, -1] | None = None
+    rate_hz: Annotated[float, Field(gt=0, le=10000, strict=False)] | None = None
+    address: Annotated[str, Field(pattern=r"^[0-9A-Fa-f]{2}( [0-9A-Fa-f]{2}){0,3}$")] | None = None
 
-    @field_validator("mount_sign", mode="before")
+    @field_validator("mount_sign", "push_sign", mode="before")
     @classmethod
     def _sign(cls, sign: object) -> object:
         """Keep ``true`` from passing as 1, which it equals in Python."""

@@ -11,6 +11,7 @@ from dynod.config.load import load_config
 from dynod.config.problems import Problems, unknown
 from dynod.config.profiles import load_profiles
 from dynod.config.settings import ButtonConfig, Config, DeviceConfig
+from dynod.config.site_facts import SiteFacts, misfits, with_site_facts
 from dynod.model.calibration import Certificate
 from dynod.model.clinical import Battery, Kind
 from dynod.model.deficit import MeasurementError
@@ -30,8 +31,8 @@ class Site:
     measurement_errors: tuple[MeasurementError, ...]
 
     def profile_of(self, device: DeviceConfig) -> Profile:
-        """Return the profile of a configured device."""
-        return self.profiles[device.profile]
+        """Return the profile of a configured device, with what the config says of this unit."""
+        return with_site_facts(self.profiles[device.profile], facts_of(device))
 
     def axis_of(self, device: DeviceConfig) -> str:
         """Return the channel that a device is read by."""
@@ -63,6 +64,17 @@ class Site:
         if wanted is not None:
             return wanted
         return Trigger.BUTTON if self.profile_of(device).has_button else Trigger.ONSET
+
+
+def facts_of(device: DeviceConfig) -> SiteFacts:
+    """Return what a device's config says beyond its profile."""
+    return SiteFacts(
+        baudrate=device.baudrate,
+        unit=device.unit,
+        push_sign=device.push_sign,
+        rate_hz=device.rate_hz,
+        address=device.address,
+    )
 
 
 def load_site(path: Path, env: Mapping[str, str]) -> Site:
@@ -97,18 +109,28 @@ def _device_problems(site: Site) -> Iterator[tuple[str, str]]:
             what = unknown(device.profile, site.profiles, "profile")
             yield f"device[{number}].profile", what
             continue
-        for key, what in _misfits(device, site.profile_of(device)):
+        for key, what in _misfits(
+            device, site.profiles[device.profile], site.config.session.trigger
+        ):
             yield f"device[{number}].{key}", what
 
 
-def _misfits(device: DeviceConfig, profile: Profile) -> Iterator[tuple[str, str]]:
+def _misfits(
+    device: DeviceConfig, profile: Profile, trigger: Trigger | None
+) -> Iterator[tuple[str, str]]:
     """Yield what a device's config asks of its profile in vain."""
     if device.axis is None and len(profile.channels) > 1:
         yield "axis", f"missing; one of: {', '.join(profile.channels)}"
     elif device.axis is not None and device.axis not in profile.channels:
         yield "axis", unknown(device.axis, profile.channels, "channel")
+    yield from misfits(profile, facts_of(device))
     if device.role is Role.PELVIS and profile.kind is not Kind.ANGLE:
         yield "role", "only an inclinometer can be on the pelvis"
+    if profile.single_reading and trigger is Trigger.ONSET:
+        yield (
+            "profile",
+            (f'{profile.key} sends single readings, and trigger = "onset" needs a stream'),
+        )
     if device.buttons is None:
         return
     if not profile.has_button:
@@ -127,6 +149,6 @@ def _station_problems(site: Site) -> Iterator[tuple[str, str]]:
         yield "session.battery", what
     elif len(known) == len(site.config.devices):
         limbs = [device for device in known if device.role is Role.LIMB]
-        have = {site.profile_of(device).kind for device in limbs}
+        have = {site.profiles[device.profile].kind for device in limbs}
         for kind in sorted({test.kind for test in battery.tests} - have):
             yield "session.battery", f'"{battery.name}" needs a device of kind "{kind}"'

@@ -30,11 +30,18 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 def read_model(path: Path, model: type[M]) -> M:
     """Return a file as a model. Raises ConfigError with one line per mistake."""
-    data = read_toml(path)
+    return check_model(path, read_toml(path), model)
+
+
+def check_model(path: Path, data: dict[str, Any], model: type[M], *, under: str = "") -> M:
+    """Return a file's data as a model. Raises ConfigError with one line per mistake.
+
+    ``under`` is the key that the data stand under, where they are not the whole file.
+    """
     try:
         return model.model_validate(data, context={"folder": path.parent})
     except ValidationError as error:
-        raise _config_error(path, error, model, data) from None
+        raise _config_error(path, error, model, data, under) from None
 
 
 def read_all(paths: Iterable[Path], read: Callable[[Path], T]) -> dict[Path, T]:
@@ -54,9 +61,9 @@ def read_all(paths: Iterable[Path], read: Callable[[Path], T]) -> dict[Path, T]:
 
 
 def _config_error(
-    path: Path, error: ValidationError, model: type[BaseModel], data: object
+    path: Path, error: ValidationError, model: type[BaseModel], data: object, under: str
 ) -> ConfigError:
     problems = Problems()
     for place, what in key_problems(error, model, data):
-        problems.add(path, dotted(place), what)
+        problems.add(path, ".".join(part for part in (under, dotted(place)) if part), what)
     return ConfigError("\n".join(problems.lines))

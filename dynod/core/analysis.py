@@ -96,7 +96,8 @@ def _preroll_flags(
     recording: Recording, signal: Signal, settings: AnalysisSettings
 ) -> Iterable[Flag]:
     before_s, _ = signal.before(recording.start_s)
-    interval_s = 1.0 / (signal.rate_hz or recording.nominal_rate_hz)
+    rate_hz = signal.rate_hz or recording.nominal_rate_hz
+    interval_s = 1.0 / rate_hz if rate_hz > 0.0 else 0.0
     reach_s = recording.start_s - float(before_s[0]) if len(before_s) else 0.0
     if reach_s < settings.preroll_s - 2.0 * interval_s:
         yield Flag.SHORT_PREROLL

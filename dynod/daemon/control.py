@@ -3,7 +3,8 @@
 One JSON object a line, both ways. A request names an operation: ``{"op": "command", "name": …,
 "payload": {…}}`` gets one reply as on MQTT; ``{"op": "watch"}`` gets every retained message and
 the live values, ``{"topic": …, "payload": …}``, until the client hangs up; ``{"op": "query",
-"what": …}`` reads the store.
+"what": …}`` reads the store; ``{"op": "lease", "device": …}`` (or ``"port"``) has the daemon let go
+of a device until the client hangs up.
 """
 
 import asyncio
@@ -13,9 +14,10 @@ import logging
 import socket
 import stat
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-from dynod.model.errors import ConfigError
+from dynod.model.errors import ConfigError, DynodError
 
 log = logging.getLogger(__name__)
 
@@ -25,14 +27,29 @@ BACKLOG_LINES = 200
 _THE_END = b""
 
 
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A device that was let go of: the answer to the client, and how to take it back."""
+
+    answer: bytes
+    release: Callable[[], None]
+
+
 class ControlServer:
-    """Serves the socket; ``answers`` maps an operation to what answers it."""
+    """Serves the socket; ``answers`` maps an operation to what answers it.
+
+    ``lease`` lets go of a device; it raises DynodError when that cannot be.
+    """
 
     def __init__(
-        self, path: Path, answers: dict[str, Callable[[dict[str, object]], Awaitable[bytes]]]
+        self,
+        path: Path,
+        answers: dict[str, Callable[[dict[str, object]], Awaitable[bytes]]],
+        lease: Callable[[dict[str, object]], Awaitable[Lease]] | None = None,
     ) -> None:
         self._path = path
         self._answers = answers
+        self._lease = lease
         self._watchers: set[asyncio.Queue[bytes]] = set()
         self._clients: set[asyncio.StreamWriter] = set()
         self._inode: int | None = None
@@ -76,6 +93,8 @@ class ControlServer:
                 request = _parsed(line)
                 if request.get("op") == "watch":
                     await self._watch(writer)
+                elif request.get("op") == "lease" and self._lease is not None:
+                    await self._hold(self._lease, request, reader, writer)
                 else:
                     writer.write(await self._answer(request) + b"\n")
                     await writer.drain()
@@ -88,8 +107,29 @@ class ControlServer:
     async def _answer(self, request: dict[str, object]) -> bytes:
         answer = self._answers.get(str(request.get("op")))
         if answer is None:
-            return json.dumps({"ok": False, "error": {"message": "unknown operation"}}).encode()
+            return _refusal("unknown operation")
         return await answer(request)
+
+    async def _hold(
+        self,
+        take: Callable[[dict[str, object]], Awaitable[Lease]],
+        request: dict[str, object],
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        """Keep a device leased until the client hangs up."""
+        try:
+            lease = await take(request)
+        except DynodError as error:
+            writer.write(_refusal(str(error)) + b"\n")
+            await writer.drain()
+            return
+        try:
+            writer.write(lease.answer + b"\n")
+            await writer.drain()
+            await reader.read()
+        finally:
+            lease.release()
 
     async def _watch(self, writer: asyncio.StreamWriter) -> None:
         queue: asyncio.Queue[bytes] = asyncio.Queue(BACKLOG_LINES)
@@ -118,6 +158,10 @@ def _make_way(path: Path) -> None:
         if probe.connect_ex(str(path)) != errno.ECONNREFUSED:
             raise ConfigError(f"{path}: another daemon answers there; stop it first")
     path.unlink()
+
+
+def _refusal(message: str) -> bytes:
+    return json.dumps({"ok": False, "error": {"message": message}}).encode()
 
 
 def _parsed(line: bytes) -> dict[str, object]:

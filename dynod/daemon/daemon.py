@@ -10,10 +10,11 @@ from collections.abc import Callable
 
 from dynod.daemon.clock import instant
 from dynod.daemon.commands import CommandService
-from dynod.daemon.control import ControlServer
+from dynod.daemon.control import ControlServer, Lease
 from dynod.daemon.device import DeviceRunner
 from dynod.daemon.devices import StationDevices
 from dynod.daemon.displays import Displays
+from dynod.daemon.flight import FlightRing, flight_folder
 from dynod.daemon.plan import SOFTWARE, DevicePlan, Plan
 from dynod.daemon.publisher import Publisher
 from dynod.daemon.queries import result_show, results_list
@@ -22,7 +23,7 @@ from dynod.daemon.station import Station
 from dynod.daemon.stream import Stream
 from dynod.daemon.writer import Writer
 from dynod.model.calibration import Calibration, CalibrationStatus
-from dynod.model.errors import DynodError
+from dynod.model.errors import DeviceError, DynodError
 from dynod.model.session import Phase
 from dynod.model.trial import Recording
 from dynod.publish.broker import Outgoing
@@ -35,6 +36,7 @@ from dynod.store.store import Store
 log = logging.getLogger(__name__)
 
 IDLE_CHECK_S = 1.0
+FLUSH_S = 1.0
 GOODBYE_S = 5.0
 SWITCH_INTERVAL_S = 0.0002
 MOST_ROWS = 10_000
@@ -47,6 +49,7 @@ class Daemon:
         config, station = plan.config, plan.config.station
         topics = Topics(station.site, station.name)
         self._tasks = tasks
+        self._rings: list[FlightRing] = []
         self._idle_s = config.session.idle_minutes * 60.0
         self._writer = Writer(store)
         letterhead = Letterhead(topics, station.site, station.name, str(store.stream))
@@ -87,7 +90,9 @@ class Daemon:
         )
         self._commands = commands
         self._control = ControlServer(
-            config.control.socket, {"command": self._command, "query": self._query}
+            config.control.socket,
+            {"command": self._command, "query": self._query},
+            self._lease,
         )
         self._station.changed.append(self._state_changed)
         self._station.committed.append(self._publisher.committed)
@@ -107,6 +112,7 @@ class Daemon:
         background = [
             self._tasks.create_task(self._publisher.run(self._tasks), name="broker"),
             self._tasks.create_task(self._watch_idle(), name="idle"),
+            self._tasks.create_task(self._record_flight(), name="flight recorder"),
         ]
         self._station.rearm()
         log.info("ready: looking for %d devices", len(runs))
@@ -134,6 +140,8 @@ class Daemon:
             log.warning("the broker did not take the goodbye; its last will speaks instead")
         for task in [*runs, *background]:
             task.cancel()
+        for ring in self._rings:
+            ring.close()
 
     def close(self) -> None:
         """End the threads and close the database."""
@@ -159,6 +167,9 @@ class Daemon:
         recorder = Recorder(device.source, plan.analysis, nominal)
         button = Button(reports_release=device.profile.reports_release)
         stream = Stream(device.identity.device_id, button, recorder, self)
+        folder = flight_folder(plan.config.storage.path) / device.identity.device_id
+        ring = FlightRing(folder)
+        self._rings.append(ring)
         return DeviceRunner(
             device.identity,
             device.profile,
@@ -166,6 +177,7 @@ class Daemon:
             stream,
             self._device_changed,
             self._device_fed,
+            ring,
         )
 
     def _device_changed(self, runner: DeviceRunner) -> None:
@@ -194,6 +206,15 @@ class Daemon:
         payload = json.dumps(request.get("payload")).encode()
         return await self._commands.handle(str(request.get("name")), payload)
 
+    async def _lease(self, request: dict[str, object]) -> Lease:
+        """Let go of a device's port for a command that asks for it; raises DeviceError."""
+        runner = self._devices.find(request.get("device"), request.get("port"))
+        if self._station.records_with(runner.identity.device_id):
+            raise DeviceError("a trial is being recorded with this device; wait for its end")
+        await runner.lease()
+        answer = {"ok": True, "device": runner.identity.device_id, "profile": runner.profile.key}
+        return Lease(json.dumps(answer).encode(), runner.release)
+
     async def _query(self, request: dict[str, object]) -> bytes:
         store = self._writer.store
         try:
@@ -208,6 +229,13 @@ class Daemon:
         except DynodError as error:
             return json.dumps({"ok": False, "error": {"message": str(error)}}).encode()
         return json.dumps({"ok": True, "answer": answer}).encode()
+
+    async def _record_flight(self) -> None:
+        """Write the flight recorder, in a thread: a slow card must hold up nothing."""
+        while True:
+            await asyncio.sleep(FLUSH_S)
+            for ring in self._rings:
+                await asyncio.to_thread(ring.flush)
 
     async def _watch_idle(self) -> None:
         while True:

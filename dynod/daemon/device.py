@@ -2,27 +2,31 @@
 
 import asyncio
 import logging
+import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
+from dynod.daemon.conversation import Conversation, StaleError
+from dynod.daemon.flight import FlightRing
 from dynod.daemon.link import Link
-from dynod.daemon.ports import LineSettings, PortGoneError, SerialPort, port_of_unit
+from dynod.daemon.ports import LineSettings, PortGoneError, SerialPort, find_ports
 from dynod.daemon.stream import Stream
+from dynod.daemon.whereabouts import Place, locate, signature
 from dynod.model.device import DeviceIdentity, DeviceState
 from dynod.model.errors import DeviceError
 from dynod.model.flags import Flag
-from dynod.model.samples import Chunk
+from dynod.model.samples import Decoded
 from dynod.model.trial import StartedBy
-from dynod.wire.decoder import Decoder
-from dynod.wire.dialogue import Dialogue, DialoguePhase, Step, make_dialogue
+from dynod.wire.decoder import NOTHING, Decoder
+from dynod.wire.dialogue import DialoguePhase
 from dynod.wire.profile import Profile
 
 log = logging.getLogger(__name__)
 
 LOOK_AGAIN_S = 0.5  # a device that is plugged in is noticed within a second
 LONGEST_WAIT_S = 30.0
-STOP_WAIT_S = 3.0
 
 _STATES = {
     DialoguePhase.WAITING: DeviceState.OPENING,
@@ -32,17 +36,13 @@ _STATES = {
 }
 
 
-class _StaleError(DeviceError):
-    """The stream stalled without an error."""
-
-
 @dataclass(frozen=True, slots=True)
 class Where:
-    """Which port a unit is on: a path, or the serial number of its USB device."""
+    """Where a unit is looked for, and how its line is set. ``others`` are the other devices'."""
 
-    port: str | None
-    serial_number: str | None
+    place: Place
     line: LineSettings
+    others: tuple[Place, ...] = ()
 
 
 @dataclass(slots=True)
@@ -64,6 +64,7 @@ class DeviceRunner:
         stream: Stream,
         changed: Callable[["DeviceRunner"], None],
         fed: Callable[["DeviceRunner"], None],
+        ring: FlightRing | None = None,
     ) -> None:
         self.identity = identity
         self.profile = profile
@@ -72,8 +73,12 @@ class DeviceRunner:
         self._where = where
         self._changed = changed
         self._fed = fed
+        self._ring = ring
         self._decoder = Decoder(profile)
         self._stopping = asyncio.Event()
+        self._stirred = asyncio.Event()  # somebody wants something of a runner that waits
+        self._given = asyncio.Event()
+        self._leased = False
         self._wait_s = LOOK_AGAIN_S
         self._warned: str | None = None
         self._link: Link | None = None
@@ -95,9 +100,12 @@ class DeviceRunner:
     async def run(self) -> None:
         """Look for the device, serve it, and look again, until ``stop``."""
         while not self._stopping.is_set():
+            if self._leased:
+                await self._be_leased()
+                continue
             try:
                 await self._open_and_serve()
-            except _StaleError as error:
+            except StaleError as error:
                 await self._lost(DeviceState.STALE, str(error), longer=True)
             except PortGoneError as error:
                 await self._lost(DeviceState.ABSENT, f"{error}; plug the device in again")
@@ -105,7 +113,7 @@ class DeviceRunner:
                 longer = self.status.state is not DeviceState.ABSENT
                 await self._lost(DeviceState.ABSENT, str(error), longer=longer)
             self._link = None
-            if not self._stopping.is_set():
+            if not self._wanted_elsewhere:
                 await self._pause()
         self._set(DeviceState.ABSENT, None)
 
@@ -117,90 +125,99 @@ class DeviceRunner:
     def stop(self) -> None:
         """Have the device stopped and its port closed; ``run`` then returns."""
         self._stopping.set()
+        self._wake()
+
+    def is_on(self, port: str) -> bool:
+        """Tell whether the device is on a port now, or is looked for there."""
+        paths = [self._where.place.port, None if self._link is None else self._link.port.path]
+        real = os.path.realpath(port)
+        return any(path is not None and os.path.realpath(path) == real for path in paths)
+
+    async def lease(self) -> None:
+        """Let go of the port, so that another process may open it; no trials until ``release``.
+
+        Raises DeviceError when the device is leased already.
+        """
+        if self._leased:
+            raise DeviceError(f"{self.identity.device_id}: is leased to another command")
+        self._leased = True
+        self._given.clear()
+        self._wake()
+        await self._given.wait()
+
+    def release(self) -> None:
+        """Take the port back."""
+        self._leased = False
+        self._wake()
+
+    def _wake(self) -> None:
+        self._stirred.set()
         if self._link is not None:
             self._link.wake()
 
+    async def _be_leased(self) -> None:
+        self._set(DeviceState.LEASED, None)
+        await self.stream.broken()
+        self._given.set()
+        while self._leased and not self._stopping.is_set():
+            self._stirred.clear()
+            await self._stirred.wait()
+        self._wait_s, self._warned = LOOK_AGAIN_S, None
+
     async def _pause(self) -> None:
-        try:
-            async with asyncio.timeout(self._wait_s):
-                await self._stopping.wait()
-        except TimeoutError:
-            return
+        """Wait before looking again; plugging something in or out cuts the wait short."""
+        until_s = time.monotonic() + self._wait_s
+        before = signature(self._where.place)
+        while (left_s := until_s - time.monotonic()) > 0 and not self._wanted_elsewhere:
+            self._stirred.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(left_s, LOOK_AGAIN_S)):
+                    await self._stirred.wait()
+            if signature(self._where.place) != before:
+                self._wait_s = LOOK_AGAIN_S
+                return
 
     async def _open_and_serve(self) -> None:
-        path = self._where.port or port_of_unit(self._where.serial_number or "")
+        path = locate(self._where.place, find_ports(), self._where.others)
         port = SerialPort(path, self._where.line)
         self._decoder.new_segment()
+        if self._ring is not None:
+            self._ring.opened(time.monotonic())
         async with Link(port) as link:
             self._link = link
+            conversation = Conversation(link, self.profile, self._decoder, self._ring)
             self._set(DeviceState.OPENING, None)
-            await self._converse(link, make_dialogue(self.profile))
+            conversation.begin()
+            while not self._wanted_elsewhere:
+                decoded, arrival_s = await conversation.next()
+                self._show_phase(conversation)
+                if conversation.phase is DialoguePhase.STREAMING:
+                    await self._stream(link, decoded, arrival_s)
+            await conversation.farewell()
 
-    async def _converse(self, link: Link, dialogue: Dialogue) -> None:
-        """Drive the dialogue and feed the stream until the device is lost or stopped."""
-        step = self._take(dialogue.start(time.monotonic()), link)
-        heard_s = time.monotonic()
-        while not self._stopping.is_set():
-            streaming = step.phase is DialoguePhase.STREAMING
-            until_s = heard_s + self.profile.stale_s if streaming else step.wake_s
-            chunk = await link.next(until_s)
-            if chunk is not None:
-                heard_s = chunk.arrival_s
-                step = await self._chunk(chunk, step, link, dialogue)
-            elif not streaming:
-                step = self._take(dialogue.tick(time.monotonic()), link)
-            elif time.monotonic() >= (until_s or 0.0):
-                raise _StaleError(
-                    f"{link.port.path}: no data for {self.profile.stale_s:g} s; "
-                    "check cable and power, the port is opened again"
-                )
-        await self._farewell(link, dialogue)
+    async def _stream(self, link: Link, decoded: Decoded, arrival_s: float) -> None:
+        if link.overflowed:
+            link.overflowed = False
+            self.stream.recorder.mark(Flag.QUEUE_OVERFLOW)
+        if decoded is NOTHING:
+            return
+        if decoded.blocks:  # samples, not answers, prove that the device is well again
+            self._wait_s, self._warned = LOOK_AGAIN_S, None
+        await self.stream.feed(decoded, arrival_s)
+        self._fed(self)
 
-    async def _chunk(self, chunk: Chunk, step: Step, link: Link, dialogue: Dialogue) -> Step:
-        decoded = self._decoder.feed(chunk)
-        if step.phase is not DialoguePhase.STREAMING or decoded.replies:
-            step = dialogue.receive(
-                decoded.replies, chunk.arrival_s, data_seen=bool(decoded.blocks)
-            )
-            self._take(step, link)
-        if step.phase is DialoguePhase.STREAMING:
-            if link.overflowed:
-                link.overflowed = False
-                self.stream.recorder.mark(Flag.QUEUE_OVERFLOW)
-            if decoded.blocks:  # samples, not answers, prove that the device is well again
-                self._wait_s, self._warned = LOOK_AGAIN_S, None
-            await self.stream.feed(decoded, chunk.arrival_s)
-            self._fed(self)
-        return step
-
-    def _take(self, step: Step, link: Link) -> Step:
-        """Send what the dialogue wants sent, and show its phase as the device's state."""
-        if step.send:
-            link.write(step.send)
-        if step.phase is DialoguePhase.FAILED:
-            raise DeviceError(f"{link.port.path}: {step.problem}")
-        state = _STATES.get(step.phase)
+    def _show_phase(self, conversation: Conversation) -> None:
+        """Show how far the dialogue is as the device's state."""
+        state = _STATES.get(conversation.phase)
         if state is not None and state is not self.status.state:
             if state is DeviceState.STREAMING:
-                log.info("%s: streaming from %s", self.identity.device_id, link.port.path)
+                path = conversation.link.port.path
+                log.info("%s: streaming from %s", self.identity.device_id, path)
             self._set(state, None)
-        return step
 
-    async def _farewell(self, link: Link, dialogue: Dialogue) -> None:
-        """Stop the device politely, within ``STOP_WAIT_S``."""
-        limit_s = time.monotonic() + STOP_WAIT_S
-        step = dialogue.stop(time.monotonic())
-        while step.phase is DialoguePhase.STOPPING and time.monotonic() < limit_s:
-            if step.send:
-                link.write(step.send)
-            chunk = await link.next(min(limit_s, step.wake_s or limit_s))
-            if chunk is None:
-                step = dialogue.tick(time.monotonic())
-            else:
-                decoded = self._decoder.feed(chunk)
-                step = dialogue.receive(
-                    decoded.replies, chunk.arrival_s, data_seen=bool(decoded.blocks)
-                )
+    @property
+    def _wanted_elsewhere(self) -> bool:
+        return self._stopping.is_set() or self._leased
 
     async def _lost(self, state: DeviceState, fault: str, *, longer: bool = False) -> None:
         """Note why the device is gone: a warning once, then only for those who debug."""
@@ -208,6 +225,8 @@ class DeviceRunner:
         self._warned = fault
         log.log(level, "%s: %s", self.identity.device_id, fault)
         self._wait_s = min(2 * self._wait_s, LONGEST_WAIT_S) if longer else LOOK_AGAIN_S
+        if self._ring is not None:
+            self._ring.lost(time.monotonic(), fault)
         self._set(state, fault)
         await self.stream.broken()
 

@@ -13,6 +13,7 @@ from dynod.daemon.device import DeviceRunner
 from dynod.model.calibration import Calibration, Certificate
 from dynod.model.clinical import Kind
 from dynod.model.device import Role, Trigger
+from dynod.model.errors import DeviceError
 from dynod.model.flags import Flag
 from dynod.model.trial import Recording
 from dynod.session.buttons import Gesture
@@ -64,6 +65,18 @@ class StationDevices:
 
     def __iter__(self) -> Iterator[DeviceRunner]:
         return iter(self._runners.values())
+
+    def find(self, device_id: object, port: object) -> DeviceRunner:
+        """Return the device of an id, or the one that is looked for on a port.
+
+        Raises DeviceError when there is none.
+        """
+        for runner in self:
+            if runner.identity.device_id == device_id:
+                return runner
+            if isinstance(port, str) and runner.is_on(port):
+                return runner
+        raise DeviceError("no device of this station is configured there")
 
     @property
     def any_button(self) -> bool:

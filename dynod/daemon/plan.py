@@ -11,6 +11,7 @@ from dynod.core.settings import AnalysisSettings
 from dynod.daemon.device import Where
 from dynod.daemon.devices import DeviceUse
 from dynod.daemon.ports import LineSettings
+from dynod.daemon.whereabouts import Place
 from dynod.model.calibration import Certificate
 from dynod.model.device import DeviceIdentity
 from dynod.model.errors import ConfigError
@@ -77,20 +78,25 @@ def _deficit_settings(config: Config) -> DeficitSettings:
     )
 
 
+def place_of(settings: DeviceConfig) -> Place:
+    """Return where a configured device is looked for."""
+    port = None if settings.port is None else str(settings.port)
+    return Place(port, settings.serial_number)
+
+
 def _device(site: Site, settings: DeviceConfig) -> DevicePlan:
     profile = site.profile_of(settings)
     line = profile.serial
-    baudrate = settings.baudrate or line.baudrate
-    if baudrate is None:
+    if line.baudrate is None:
         raise ConfigError(f"{site.path}: device {settings.id}: set baudrate, its profile has none")
     actions = site.actions_of(settings)
     return DevicePlan(
         identity=DeviceIdentity(settings.id, profile.name, profile.kind, settings.serial_number),
         profile=profile,
         where=Where(
-            str(settings.port) if settings.port is not None else None,
-            settings.serial_number,
-            LineSettings(baudrate, line.bytesize, line.parity, line.stopbits),
+            place_of(settings),
+            LineSettings(line.baudrate, line.bytesize, line.parity, line.stopbits),
+            tuple(place_of(other) for other in site.config.devices if other is not settings),
         ),
         use=DeviceUse(
             {Gesture(gesture): action for gesture, action in actions.items()},
@@ -101,7 +107,7 @@ def _device(site: Site, settings: DeviceConfig) -> DevicePlan:
             profile.kind,
             profile.channels,
             site.axis_of(settings),
-            profile.rate_hz,
+            profile.rate_hz or 0.0,
             settings.mount_sign,
         ),
     )

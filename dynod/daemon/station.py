@@ -277,6 +277,11 @@ class Station:
         self.state = replace(self.state, last_input_s=instant().mono_s)
         return tare_n
 
+    def records_with(self, device_id: str) -> bool:
+        """Tell whether the running trial is recorded with a device."""
+        running = self.state.running
+        return running is not None and running.device_id == device_id
+
     def count_refused(self, reason: str) -> None:
         """Count an input that changed nothing; ``status`` shows the counters."""
         self.refused[reason] += 1

@@ -52,7 +52,8 @@ class Recording:
     stream time of the measuring device. ``flags`` are what recording itself found out (timeout,
     disconnect, bytes_lost, checksum, queue_overflow, discarded). ``axis`` and ``mount_sign`` pick
     and orient the channel; ``pelvis_deg`` (n,) is the second inclinometer's calibrated angle
-    at the block's times, or None. ``nominal_rate_hz`` is the profile's.
+    at the block's times, or None. ``nominal_rate_hz`` is the profile's,
+    0 where readings are sent by hand.
     """
 
     block: SampleBlock

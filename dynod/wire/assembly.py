@@ -27,11 +27,13 @@ class Assembly:
     def __init__(self, channels: tuple[str, ...], saturation: tuple[Saturation, ...]) -> None:
         self.segment = 0
         self.last_s = float("-inf")
+        self.factor = 1.0  # from the unit that the device says it uses to the profile's
         self._channels = channels
         self._saturation = saturation
         self._blocks: list[SampleBlock] = []
         self._times: list[float] = []
-        self._numbers: list[float] = []
+        self._rows: list[tuple[float, ...]] = []
+        self._statuses: list[int] = []
         self._events: list[DeviceEvent] = []
         self._rejects: list[Reject] = []
         self._replies: list[bytes] = []
@@ -45,7 +47,7 @@ class Assembly:
     def samples(self, t_s: FloatArray, values: FloatArray) -> None:
         """Add samples: ``t_s`` (n,), ``values`` (n, channels)."""
         self._gather()
-        self._block(t_s, values)
+        self._block(t_s, values, None)
         self.last_s = float(t_s[-1])
 
     def alone(self, t_s: float, value: float) -> SampleBlock:
@@ -55,14 +57,17 @@ class Assembly:
         values[0, 0] = value
         status = _ONE_ZERO
         if self._saturation:
-            status, values = self._status(values)
+            status, values = self._status(values, None)
+        if self.factor != 1.0:
+            values *= self.factor
         self.last_s = t_s
         return SampleBlock(times, values, status, self._channels, self.segment)
 
-    def sample(self, t_s: float, value: float) -> None:
-        """Add one sample of a device with one channel; neighbours become one block."""
+    def sample(self, t_s: float, values: tuple[float, ...], status: int = 0) -> None:
+        """Add one sample; neighbours become one block."""
         self._times.append(t_s)
-        self._numbers.append(value)
+        self._rows.append(values)
+        self._statuses.append(status)
         self.last_s = t_s
 
     def event(self, kind: EventKind, t_s: float) -> None:
@@ -91,19 +96,24 @@ class Assembly:
     def _gather(self) -> None:
         """Make one block of the single samples so far."""
         if self._times:
-            times, numbers = self._times, self._numbers
-            self._times, self._numbers = [], []
-            self._block(np.array(times), np.array(numbers)[:, None])
+            times, rows, statuses = self._times, self._rows, self._statuses
+            self._times, self._rows, self._statuses = [], [], []
+            told = np.array(statuses, np.uint8) if any(statuses) else None
+            self._block(np.array(times), np.array(rows), told)
 
-    def _block(self, t_s: FloatArray, values: FloatArray) -> None:
-        if self._saturation:
-            status, values = self._status(values)
+    def _block(self, t_s: FloatArray, values: FloatArray, told: StatusArray | None) -> None:
+        if self._saturation or told is not None:
+            status, values = self._status(values, told)
         else:
             status = _ok(len(t_s))
+        if self.factor != 1.0:
+            values = values * self.factor
         self._blocks.append(SampleBlock(t_s, values, status, self._channels, self.segment))
 
-    def _status(self, values: FloatArray) -> tuple[StatusArray, FloatArray]:
-        status = np.zeros(len(values), np.uint8)
+    def _status(
+        self, values: FloatArray, told: StatusArray | None
+    ) -> tuple[StatusArray, FloatArray]:
+        status = np.zeros(len(values), np.uint8) if told is None else told
         for end in self._saturation:
             status[np.any(values == end.value, axis=1)] |= np.uint8(end.status)
         return status, np.where(status[:, None] == 0, values, np.nan)

@@ -5,6 +5,7 @@ A capture is ``<case>.bin`` (the bytes), ``<case>.chunks.json`` (how they arrive
 """
 
 import json
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -14,15 +15,21 @@ from dynod.model.samples import Chunk, Decoded, SampleBlock, concatenate
 
 Origin = Literal["documented", "recorded", "simulated"]
 _CHUNK_KEYS = {"aligned", "chunks"}
+_ASKED = "asked"  # left out where the device was not polled
 _EXPECT_KEYS = {"origin", "source", "channels", "t_s", "values", "events", "rejects"}
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """``chunks``: (arrival in s, length in bytes) each. ``aligned``: byte 0 begins a frame."""
+    """``chunks``: (arrival in s, length in bytes) each. ``aligned``: byte 0 begins a frame.
+
+    ``asked``: when a poll was sent to a device that answers only when asked, in s on the clock of
+    the arrivals.
+    """
 
     chunks: tuple[tuple[float, int], ...]
     aligned: bool
+    asked: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +47,14 @@ class Expectation:
 
 def parse_timing(text: str) -> Timing:
     """Read the text of ``.chunks.json``; raises ConfigError."""
-    data = _object(text, _CHUNK_KEYS)
-    chunks = tuple((float(arrival), int(length)) for arrival, length in data["chunks"])
-    return Timing(chunks, bool(data["aligned"]))
+    data = _object(text, _CHUNK_KEYS, optional={_ASKED})
+    if not isinstance(data["aligned"], bool):
+        raise ConfigError("aligned must be true or false")
+    return Timing(
+        chunks=tuple(_chunk(item) for item in _list(data["chunks"], "chunks")),
+        aligned=data["aligned"],
+        asked=tuple(_seconds(item, _ASKED) for item in _list(data.get(_ASKED, []), _ASKED)),
+    )
 
 
 def parse_expectation(text: str) -> Expectation:
@@ -71,7 +83,10 @@ def format_expectation(expectation: Expectation) -> str:
 
 def format_timing(timing: Timing) -> str:
     """Return the text of ``.chunks.json``."""
-    return json.dumps({"aligned": timing.aligned, "chunks": timing.chunks}) + "\n"
+    data: dict[str, object] = {"aligned": timing.aligned, "chunks": timing.chunks}
+    if timing.asked:
+        data[_ASKED] = timing.asked
+    return json.dumps(data) + "\n"
 
 
 def chunks_of(data: bytes, timing: Timing) -> list[Chunk]:
@@ -98,11 +113,36 @@ def _blocks(decoded: Iterable[Decoded]) -> Iterable[SampleBlock]:
         yield from item.blocks
 
 
-def _object(text: str, keys: set[str]) -> dict[str, Any]:
+def _list(value: object, key: str) -> list[object]:
+    if not isinstance(value, list):
+        raise ConfigError(f"{key} must be a list")
+    return value
+
+
+def _chunk(item: object) -> tuple[float, int]:
+    if not isinstance(item, list) or len(item) != 2:
+        raise ConfigError("each of chunks must be [arrival in seconds, length in bytes]")
+    arrival, length = item
+    if not isinstance(length, int) or isinstance(length, bool) or length < 0:
+        raise ConfigError("the length of a chunk must be a whole number of bytes, not negative")
+    return _seconds(arrival, "chunks"), length
+
+
+def _seconds(value: object, key: str) -> float:
+    try:
+        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+            return float(value)
+    except OverflowError:
+        pass  # a whole number beyond what a float holds
+    raise ConfigError(f"times in {key} must be finite numbers of seconds")
+
+
+def _object(text: str, keys: set[str], optional: Iterable[str] = ()) -> dict[str, Any]:
     try:
         data = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"not JSON: {error}") from error
-    if not isinstance(data, dict) or set(data) != keys:
-        raise ConfigError(f"needs exactly the keys {', '.join(sorted(keys))}")
+    if not isinstance(data, dict) or not keys <= set(data) <= keys.union(optional):
+        also = "".join(f", and may have {key}" for key in optional)
+        raise ConfigError(f"needs exactly the keys {', '.join(sorted(keys))}{also}")
     return data

@@ -1,4 +1,4 @@
-"""Stream time: from device stamps, or from the nominal rate held to arrival."""
+"""Stream time: from stamps, from the nominal rate held to arrival, from polls, from arrivals."""
 
 import numpy as np
 
@@ -49,8 +49,12 @@ class StampClock:
         times: FloatArray = ticks * self._unit_s
         return times
 
+    def goes_on(self, stamp: int, next_stamp: int) -> bool:
+        """Tell whether two stamps can follow one another: rising, and within ``max_gap_s``."""
+        return 0 < (next_stamp - stamp) % self._range <= self._max_ticks
+
     def event(self, stamp: int) -> float:
-        """Return the stream time of an event, in seconds.
+        """Return the stream time of a stamped event, in seconds.
 
         Events may be stamped a little before the newest sample; they do not move the clock. A
         board may print a stamp that it took long ago: such an event happened when it was sent,
@@ -106,3 +110,58 @@ class ArrivalClock:
         times: FloatArray = start_s + step_s * np.arange(1, count + 1, dtype=np.float64)
         self._last_s = float(times[-1])
         return times
+
+
+class PollTimes:
+    """Stream time of a polled device: a sample was taken when it was asked for, in monotonic s.
+
+    A poll that was given up may still be answered. Such a late answer is neither the sample of the
+    next poll's time nor a reading that a hand sent, so as many answers as are owed are taken for
+    late until ``late_s`` have passed.
+    """
+
+    def __init__(self, late_s: float) -> None:
+        self._late_s = late_s
+        self._asked_s: float | None = None
+        self._owed: list[float] = []
+
+    def reset(self) -> None:
+        """Begin a new segment: nothing was asked."""
+        self._asked_s = None
+        self._owed.clear()
+
+    def asked(self, at_s: float) -> None:
+        """Note that a poll goes out now; one without an answer until now is given up."""
+        if self._asked_s is not None:
+            self._owed.append(at_s + self._late_s)
+        self._asked_s = at_s
+
+    def answered(self) -> float | None:
+        """Return when the sample that just came was asked for; None when nobody asked."""
+        asked_s, self._asked_s = self._asked_s, None
+        return asked_s
+
+    def is_late(self, arrival_s: float) -> bool:
+        """Take an answer that nobody waits for as a late one, if one is owed."""
+        self._owed = [until_s for until_s in self._owed if until_s >= arrival_s]
+        if not self._owed:
+            return False
+        self._owed.pop(0)
+        return True
+
+
+class ArrivalTimes:
+    """Stream time of single readings: a reading was taken when it came, in monotonic seconds."""
+
+    _APART_S = 1e-6  # two readings of one chunk
+
+    def __init__(self) -> None:
+        self._last_s = float("-inf")
+
+    def reset(self) -> None:
+        """Begin a new segment; monotonic time goes on."""
+
+    def one(self, arrival_s: float) -> float:
+        """Return the time of a reading that came now; times rise."""
+        self._last_s = max(arrival_s, self._last_s + self._APART_S)
+        return self._last_s

@@ -1,131 +1,187 @@
-"""Frames of one length with a mark, an id and a sum: found, checked and converted in one go."""
+"""Frames of one length with a mark: found, checked and converted in one go."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dynod.model.samples import FloatArray, RejectReason
-from dynod.wire.assembly import Assembly
-from dynod.wire.clock import ArrivalClock, StampClock
-from dynod.wire.profile import FixedFrame, IntegerField
+from dynod.model.samples import FloatArray
+from dynod.wire.framing import FixedFrame, IntegerField, StampField
+from dynod.wire.lost import LostRun
+from dynod.wire.sink import Sink
 
-_TYPES = {"i16le": "<i2", "i16be": ">i2", "u16le": "<u2", "u16be": ">u2"}
-# Bytes without a frame are reported in portions of at most this, wherever chunks were cut.
-_LONGEST_RUN = 64
+_TYPES = {
+    "i16le": "<i2",
+    "i16be": ">i2",
+    "u16le": "<u2",
+    "u16be": ">u2",
+    "i32le": "<i4",
+    "i32be": ">i4",
+    "u32le": "<u4",
+    "u32be": ">u4",
+}
+# Marks in a row, and stamps that go on, before frames without a checksum are believed.
+_IN_STEP = 3
 
 
 class FrameDecoder:
     """Reads fixed frames; between frames it resynchronises byte by byte.
 
-    A mark may occur inside data, so a frame counts only with a known id and a right sum. Bytes
-    that belong to no frame form a run, reported when it ends: as a checksum failure when it began
-    like a frame, else as garbage.
+    A mark may occur inside data, so a frame counts only with a known id and a right sum. Without a
+    checksum it counts only when the next mark follows it, and after an interruption not before
+    three marks stand one frame apart with stamps that go on.
     """
 
-    def __init__(
-        self,
-        framing: FixedFrame,
-        channels: tuple[str, ...],
-        clock: StampClock | ArrivalClock,
-        assembly: Assembly,
-    ) -> None:
-        if not isinstance(clock, ArrivalClock):
-            raise TypeError("frames without stamps need a nominal clock")
+    def __init__(self, framing: FixedFrame, channels: tuple[str, ...], sink: Sink) -> None:
         self._length = framing.length
-        self._mark = framing.mark
+        self._mark = bytes(framing.mark)
+        self._marks = np.frombuffer(self._mark, np.uint8)
+        self._id_at = len(self._mark)
         self._sample_id = framing.sample_id
+        self._replies = np.zeros(256, dtype=bool)
+        self._replies[list(framing.reply_ids)] = True
         self._known = np.zeros(256, dtype=bool)
-        self._known[[framing.sample_id, *framing.other_ids]] = True
+        if framing.sample_id is not None:
+            self._known[[framing.sample_id, *framing.other_ids, *framing.reply_ids]] = True
+        self._any_reply = bool(framing.reply_ids)
+        self._summed = framing.checksum == "sum8"
+        self._ahead = 0 if self._summed else len(self._mark)
         self._fields = [framing.fields[channel] for channel in channels]
-        self._clock = clock
-        self._assembly = assembly
+        self._stamp = framing.stamp
+        self._sink = sink
+        self._lost = LostRun(sink)
+        self._in_step = False
         self._rest = b""
-        self._run = 0
-        self._run_reason = RejectReason.GARBAGE
-        self._partial = True
+
+    @property
+    def kept(self) -> int:
+        """How many bytes are kept for later."""
+        return len(self._rest)
+
+    @property
+    def deadline_s(self) -> float | None:
+        """Frames do not wait for silence."""
+        return None
 
     def reset(self, *, aligned: bool) -> None:
         """Forget buffered bytes. Unless ``aligned``, bytes before the first frame are expected."""
         self._rest = b""
-        self._run = 0
-        self._partial = not aligned
+        self._in_step = aligned or self._summed
+        self._lost.reset(aligned=aligned)
 
-    def feed(self, data: bytes, arrival_s: float) -> None:
-        """Take bytes; samples and rejects go to the assembly."""
+    def idle(self, now_s: float) -> None:
+        """Silence ends no frame."""
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes; samples and rejects go to the sink."""
         if self._rest:
             data = self._rest + data
         position = 0
-        stretches: list[FloatArray] = []
-        while len(data) - position >= self._length:
+        while len(data) - position >= self._needed:
             count = self._frames_at(data, position)
             if count:
-                self._end_run(stretches, arrival_s)
-                stretches.append(self._values(data, position, count))
+                self._lost.end()
+                self._in_step = True
+                self._take(data, position, count)
                 position += count * self._length
             else:
-                position = self._skip(data, position, stretches, arrival_s)
+                position = self._skip(data, position)
         self._rest = data[position:]
-        self._flush(stretches, arrival_s)
+
+    @property
+    def _needed(self) -> int:
+        """How many bytes must be there to judge whether a frame begins."""
+        frames = 1 if self._in_step else _IN_STEP - 1
+        return frames * self._length + self._ahead
 
     def _frames_at(self, data: bytes, position: int) -> int:
         """Return how many right frames follow one another from a position."""
         if not self._is_frame(data, position):
             return 0
-        many = (len(data) - position) // self._length
+        if not self._in_step:
+            return 1 if self._comes_into_step(data, position) else 0
+        many = (len(data) - position - self._ahead) // self._length
         if many == 1:
             return 1
         rows = np.frombuffer(data, np.uint8, many * self._length, position)
         table = rows.reshape(many, self._length)
-        sums = table[:, :-1].sum(axis=1, dtype=np.uint8)
-        right = (table[:, 0] == self._mark) & self._known[table[:, 1]] & (sums == table[:, -1])
+        right = self._right(table)
+        if self._ahead:
+            following = position + many * self._length
+            right[:-1] &= right[1:]  # each is confirmed by the mark behind it
+            right[-1] &= data.startswith(self._mark, following)
         wrong = np.flatnonzero(~right)
         return int(wrong[0]) if len(wrong) else many
 
-    def _is_frame(self, data: bytes, position: int) -> bool:
-        last = position + self._length - 1
-        return (
-            data[position] == self._mark
-            and bool(self._known[data[position + 1]])
-            and sum(data[position:last]) & 0xFF == data[last]
-        )
+    def _right(self, table: NDArray[np.uint8]) -> NDArray[np.bool_]:
+        right: NDArray[np.bool_] = (table[:, : len(self._mark)] == self._marks).all(axis=1)
+        if self._sample_id is not None:
+            right &= self._known[table[:, self._id_at]]
+        if self._summed:
+            right &= table[:, :-1].sum(axis=1, dtype=np.uint8) == table[:, -1]
+        return right
 
-    def _values(self, data: bytes, position: int, count: int) -> FloatArray:
-        """Return the samples among ``count`` frames, (n, channels), in the profile's unit."""
+    def _is_frame(self, data: bytes, position: int) -> bool:
+        if not self._begins(data, position):
+            return False
+        if not self._summed:
+            return data.startswith(self._mark, position + self._length)
+        last = position + self._length - 1
+        return sum(data[position:last]) & 0xFF == data[last]
+
+    def _begins(self, data: bytes, position: int) -> bool:
+        if not data.startswith(self._mark, position):
+            return False
+        return self._sample_id is None or bool(self._known[data[position + self._id_at]])
+
+    def _comes_into_step(self, data: bytes, position: int) -> bool:
+        """Tell whether frames follow here that are no accident of their data."""
+        second = position + self._length
+        if not self._is_frame(data, second):
+            return False
+        if self._stamp is None:
+            return True
+        first_stamp, second_stamp = (
+            int.from_bytes(
+                data[place + self._stamp.offset : place + self._stamp.offset + self._stamp.size],
+                "little" if self._stamp.type.endswith("le") else "big",
+            )
+            for place in (position, second)
+        )
+        return self._sink.goes_on(first_stamp, second_stamp)
+
+    def _take(self, data: bytes, position: int, count: int) -> None:
+        """Hand on the samples and answers among ``count`` frames."""
         rows = np.frombuffer(data, np.uint8, count * self._length, position)
         table = rows.reshape(count, self._length)
-        wanted = table[table[:, 1] == self._sample_id]
-        return np.stack([_column(wanted, field) for field in self._fields], axis=1)
+        if self._any_reply:
+            for row in table[self._replies[table[:, self._id_at]]]:
+                self._sink.reply(row.tobytes())
+        if self._sample_id is not None:
+            table = table[table[:, self._id_at] == self._sample_id]
+        if len(table):
+            self._samples(table)
 
-    def _skip(
-        self, data: bytes, position: int, stretches: list[FloatArray], arrival_s: float
-    ) -> int:
+    def _samples(self, table: NDArray[np.uint8]) -> None:
+        values = np.stack([_column(table, field) * field.scale for field in self._fields], axis=1)
+        stamps = None if self._stamp is None else _column(table, self._stamp).astype(np.int64)
+        if self._sink.samples(stamps, values, self._length):
+            return
+        for index, row in enumerate(values.tolist()):
+            stamp = None if stamps is None else int(stamps[index])
+            self._sink.sample(stamp, tuple(row), 0, self._length)
+
+    def _skip(self, data: bytes, position: int) -> int:
         """Pass over one byte that begins no frame, and on to the next mark; return where."""
-        if self._run == 0:
-            begins = data[position] == self._mark and self._known[data[position + 1]]
-            self._run_reason = RejectReason.CHECKSUM if begins else RejectReason.GARBAGE
-        limit = min(len(data) - self._length + 1, position + _LONGEST_RUN - self._run)
-        found = data.find(self._mark, position + 1, max(limit, position + 1))
-        following = found if found >= 0 else max(limit, position + 1)
-        self._run += following - position
-        if self._run >= _LONGEST_RUN:
-            self._end_run(stretches, arrival_s)
+        begins = self._begins(data, position)
+        self._in_step = self._summed
+        stop = len(data) - self._length - self._ahead + 1
+        limit = max(min(stop, position + self._lost.room), position + 1)
+        found = data.find(self._mark[:1], position + 1, limit)
+        following = found if found >= 0 else limit
+        self._lost.add(following - position, like_a_frame=begins)
         return following
 
-    def _end_run(self, stretches: list[FloatArray], arrival_s: float) -> None:
-        if self._run and not self._partial:
-            self._flush(stretches, arrival_s)
-            self._assembly.reject(self._run_reason, self._run)
-        self._run = 0
-        self._partial = False
 
-    def _flush(self, stretches: list[FloatArray], arrival_s: float) -> None:
-        values = [values for values in stretches if len(values)]
-        stretches.clear()
-        if values:
-            joined = np.concatenate(values) if len(values) > 1 else values[0]
-            self._assembly.samples(self._clock.many(len(joined), arrival_s), joined)
-
-
-def _column(frames: NDArray[np.uint8], field: IntegerField) -> FloatArray:
-    raw = np.ascontiguousarray(frames[:, field.offset : field.offset + 2])
-    column: FloatArray = raw.view(_TYPES[field.type])[:, 0] * field.scale
+def _column(frames: NDArray[np.uint8], field: IntegerField | StampField) -> FloatArray:
+    raw = np.ascontiguousarray(frames[:, field.offset : field.offset + field.size])
+    column: FloatArray = raw.view(_TYPES[field.type])[:, 0]
     return column

@@ -1,83 +1,154 @@
-"""Delimited lines: one sample, event or reply a line."""
+"""Lines of text: one sample, half a sample, an event, an answer or a comment a line."""
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from dynod.model.samples import EventKind, RejectReason, SampleBlock
-from dynod.wire.assembly import Assembly
-from dynod.wire.clock import ArrivalClock, StampClock
+import numpy as np
+
+from dynod.model.samples import EventKind, FloatArray, RejectReason, SampleBlock
 from dynod.wire.digits import (
     MAX_FRACTION_DIGITS,
     MAX_STAMP_DIGITS,
     MAX_WHOLE_DIGITS,
     read_lines,
 )
-from dynod.wire.profile import DelimitedLine
+from dynod.wire.framing import DelimitedLine, PatternLine
+from dynod.wire.phrases import compile_pattern
+from dynod.wire.profile import Profile
+from dynod.wire.sink import Sink
+from dynod.wire.text import TextReader, any_of, make_reader
 
 # Below this numpy's fixed cost exceeds that of reading line by line.
 _FEW_BYTES = 256
 _LOOKS_LIKE_WORDS = re.compile(rb"[A-Za-z].{2,}", re.DOTALL).fullmatch
-_STAMP = rb"(\d{1,%d})" % MAX_STAMP_DIGITS
-_VALUE = rb"(-?\d{1,%d}\.\d{1,%d})" % (MAX_WHOLE_DIGITS, MAX_FRACTION_DIGITS)
+_STAMP = rf"\d{{1,{MAX_STAMP_DIGITS}}}"
+_NUMBERS = {
+    "decimal": rf"-?\d{{1,{MAX_WHOLE_DIGITS}}}\.\d{{1,{MAX_FRACTION_DIGITS}}}",
+    "integer": r"-?\d{1,10}",
+    "number": r"[+-]?\d{1,10}(?:\.\d{1,9})?",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Grammar:
+    """What lines there are, as expressions over a whole line without its end.
+
+    ``samples`` are the lines of one sample, in their order; ``events`` pairs of expression and
+    kind, with the group ``stamp`` where lines carry one.
+    """
+
+    samples: tuple[re.Pattern[bytes], ...]
+    events: tuple[tuple[re.Pattern[bytes], EventKind], ...]
+    replies: re.Pattern[bytes] | None
+    ignore: re.Pattern[bytes] | None
+    terminator: bytes
+    max_bytes: int
+
+
+def make_grammar(framing: DelimitedLine | PatternLine) -> Grammar:
+    """Return the grammar of a framing."""
+    if isinstance(framing, PatternLine):
+        samples = tuple(compile_pattern(text) for text in framing.patterns)
+        events = {kind: framing.events[kind] for kind in framing.events}
+        terminator = b"\n" if framing.terminator == "lf" else b"\r"
+    else:
+        samples = (compile_pattern(_columns(framing, None)),)
+        events = {kind: _columns(framing, text) for kind, text in framing.events.items()}
+        terminator = b"\n"
+    return Grammar(
+        samples=samples,
+        events=tuple((compile_pattern(text), EventKind(kind)) for kind, text in events.items()),
+        replies=any_of(framing.replies),
+        ignore=any_of(framing.ignore),
+        terminator=terminator,
+        max_bytes=framing.max_bytes,
+    )
+
+
+def _columns(framing: DelimitedLine, event: str | None) -> str:
+    """Return the expression of a line of columns, or of the event in place of a channel."""
+    split = re.escape(framing.separator)
+    blank = "[ \\t]*" if framing.padding else ""
+    number = _NUMBERS[framing.numbers].replace(r"\.", re.escape(framing.decimal_mark))
+    parts = []
+    for name in framing.columns:
+        if name == "stamp":
+            parts.append(f"(?P<stamp>{_STAMP})")
+        elif name == "-":
+            parts.append(f"[^{split}\r\n]*")
+        elif name == "unit":
+            parts.append(f"(?P<unit>[^{split}\r\n]+)")
+        elif event is None:
+            parts.append(f"(?P<{name}>{number})")
+        else:
+            parts.append(re.escape(event))
+            break
+    end = f"(?:{split})?" if framing.trailing else ""
+    return blank + f"{blank}{split}{blank}".join(parts) + blank + end
 
 
 class LineDecoder:
-    """Reads lines of a ``stamp`` column and one channel."""
+    """Reads lines; never keeps more of an unfinished one than a line may have."""
 
-    def __init__(
-        self, framing: DelimitedLine, clock: StampClock | ArrivalClock, assembly: Assembly
-    ) -> None:
-        if framing.columns[0] != "stamp" or len(framing.columns) != 2:
-            raise NotImplementedError("lines other than stamp and one channel")
-        if not isinstance(clock, StampClock):
-            raise TypeError("a stamp column needs a stamp clock")
-        split = re.escape(framing.separator.encode())
-        self._separator = ord(framing.separator)
-        self._sample = re.compile(_STAMP + split + _VALUE + rb"\r?").fullmatch
-        self._whole_chunk = re.compile(_STAMP + split + _VALUE + rb"\r?\n").fullmatch
-        texts = {text.encode(): EventKind(kind) for kind, text in framing.events.items()}
-        self._events = texts
-        alternatives = b"|".join(re.escape(text) for text in texts) or rb"(?!)"
-        self._event = re.compile(_STAMP + split + b"(" + alternatives + rb")\r?").fullmatch
-        self._replies = tuple(reply.encode() for reply in framing.replies)
-        self._max_bytes = framing.max_bytes
-        self._clock = clock
-        self._assembly = assembly
+    def __init__(self, framing: DelimitedLine | PatternLine, profile: Profile, sink: Sink) -> None:
+        self._grammar = make_grammar(framing)
+        self._sink = sink
+        self._reader = make_reader(profile, framing)
+        self._end = self._grammar.terminator
+        self._max_bytes = self._grammar.max_bytes
+        self._bulk = _make_bulk(self._grammar, self._reader, profile, framing)
+        self._whole_chunk = _whole_chunk(framing, self._grammar, sink)
         self._rest = b""
         self._partial = True
         self._overlong = 0
+        self._held: list[re.Match[bytes]] = []
+        self._begun = False
+
+    @property
+    def kept(self) -> int:
+        """How many bytes are kept for later."""
+        return len(self._rest) + sum(len(match[0]) for match in self._held)
+
+    @property
+    def deadline_s(self) -> float | None:
+        """Lines do not wait for silence."""
+        return None
 
     def reset(self, *, aligned: bool) -> None:
         """Forget buffered bytes. Unless ``aligned``, the next line may lack its beginning."""
         self._rest = b""
         self._partial = not aligned
         self._overlong = 0
+        self._held = []
+        self._begun = aligned
 
     def one_sample(self, data: bytes) -> SampleBlock | None:
         """Take a chunk that is exactly the line of one sample; None, untouched, if it is not.
 
         Live, nearly every chunk is one; this way costs half of ``feed``.
         """
-        if self._rest or self._partial:
+        if self._whole_chunk is None or self._rest or self._partial:
             return None
-        match = self._whole_chunk(data)
+        match = self._whole_chunk.fullmatch(data)
         if match is None:
             return None
         stamp, value = match.groups()
-        t_s, broke = self._clock.one(int(stamp))
-        if broke:
-            self._assembly.new_segment()
-        return self._assembly.alone(t_s, float(value))
+        return self._sink.alone(int(stamp), float(value))
 
-    def feed(self, data: bytes, _arrival_s: float) -> None:
-        """Take bytes; samples and the rest go to the assembly."""
+    def feed(self, data: bytes) -> None:
+        """Take bytes; samples and the rest go to the sink."""
         if self._rest:
             data = self._rest + data
             self._rest = b""
-        end = data.rfind(b"\n") + 1
+        end = data.rfind(self._end) + 1
         if end:
             self._lines(data[:end])
         if end < len(data):
             self._keep(data[end:])
+
+    def idle(self, now_s: float) -> None:
+        """Silence ends no line."""
 
     def _keep(self, rest: bytes) -> None:
         """Keep an unfinished line, but never more than a line may have."""
@@ -88,19 +159,16 @@ class LineDecoder:
 
     def _lines(self, data: bytes) -> None:
         if self._partial or self._overlong:
-            first, _, data = data.partition(b"\n")
+            first, _, data = data.partition(self._end)
             self._first_line(first)
-        if len(data) < _FEW_BYTES:
+        if len(data) < _FEW_BYTES or self._bulk is None:
             self._one_by_one(data)
             return
-        columns = read_lines(data, self._separator)
-        times = self._clock.many(columns.stamps) if columns is not None else None
-        if columns is not None and times is not None:
-            self._assembly.samples(times, columns.values[:, None])
+        if self._bulk.take(data, self._sink):
             return
-        middle = data.find(b"\n", len(data) // 2) + 1
+        middle = data.find(self._end, len(data) // 2) + 1
         if middle == len(data):
-            middle = data.rfind(b"\n", 0, len(data) - 1) + 1
+            middle = data.rfind(self._end, 0, len(data) - 1) + 1
         if not middle:
             self._one_by_one(data)
             return
@@ -111,42 +179,179 @@ class LineDecoder:
         """Take a line whose beginning may be missing, or whose middle was not kept."""
         lost, self._overlong = self._overlong, 0
         partial, self._partial = self._partial, False
-        if lost or len(line) > self._max_bytes:
-            self._assembly.reject(RejectReason.OVERLONG, len(line) + lost + 1)
-        elif not partial or line.rstrip(b"\r").startswith(self._replies):
+        if lost:
+            self._overlong_line(len(line) + lost + 1)
+        elif not partial or self._is(self._grammar.replies, self._bare(line)):
             self._line(line)
 
     def _one_by_one(self, data: bytes) -> None:
-        lines = data.split(b"\n")
-        lines.pop()  # behind the last newline
+        lines = data.split(self._end)
+        lines.pop()  # behind the last end
         for line in lines:
             self._line(line)
 
     def _line(self, line: bytes) -> None:
-        match = self._sample(line)
-        if match is None:
-            self._other(line)
-            return
-        t_s, broke = self._clock.one(int(match[1]))
-        if broke:
-            self._assembly.new_segment()
-        self._assembly.sample(t_s, float(match[2]))
-
-    def _other(self, line: bytes) -> None:
         if len(line) > self._max_bytes:
-            self._assembly.reject(RejectReason.OVERLONG, len(line) + 1)
+            self._overlong_line(len(line) + 1)
             return
-        event = self._event(line)
-        if event is not None:
-            self._assembly.event(self._events[event[2]], self._clock.event(int(event[1])))
+        text = self._bare(line)
+        expected = self._grammar.samples[len(self._held)]
+        match = expected.fullmatch(text)
+        if match is None and self._held:
+            self._unpaired()
+            match = self._grammar.samples[0].fullmatch(text)
+        if match is None:
+            self._other(line, text)
             return
-        text = line.rstrip(b"\r")
-        if text.startswith(self._replies):
-            self._assembly.reply(text)
+        self._begun = True
+        if len(self._held) + 1 < len(self._grammar.samples):
+            self._held.append(match)
+            return
+        self._sample(match, len(line) + 1)
+
+    def _sample(self, match: re.Match[bytes], length: int) -> None:
+        groups = match.groupdict()
+        for held in self._held:
+            groups |= held.groupdict()
+            length += len(held[0]) + 1
+        self._held.clear()
+        reading = self._reader.read(groups)
+        if isinstance(reading, RejectReason):
+            self._sink.reject(reading, length)
+        else:
+            self._sink.sample(reading.stamp, reading.values, reading.status, length)
+
+    def _overlong_line(self, length: int) -> None:
+        if self._held:
+            self._unpaired()
+        self._sink.reject(RejectReason.OVERLONG, length)
+
+    def _unpaired(self) -> None:
+        length = sum(len(match[0]) + 1 for match in self._held)
+        self._held.clear()
+        self._sink.reject(RejectReason.UNPAIRED, length)
+
+    def _other(self, line: bytes, text: bytes) -> None:
+        for pattern, kind in self._grammar.events:
+            event = pattern.fullmatch(text)
+            if event is not None:
+                stamp = event.groupdict().get("stamp")
+                self._sink.event(kind, None if stamp is None else int(stamp))
+                return
+        if self._is(self._grammar.replies, text):
+            self._sink.reply(text)
+        elif text and not self._is(self._grammar.ignore, text):
+            self._lost(line, text)
+
+    def _lost(self, line: bytes, text: bytes) -> None:
+        """Take a line that is nothing: an answer of another device, or a line that was hurt."""
+        if any(pattern.fullmatch(text) for pattern in self._grammar.samples[1:]):
+            if self._begun:
+                self._sink.reject(RejectReason.UNPAIRED, len(line) + 1)
             return
         if _LOOKS_LIKE_WORDS(text):
-            # An answer of a device that is not this one: the dialogue wants to read it, and in
-            # the middle of a stream it is a line that was lost.
-            self._assembly.reply(text)
-        if text:
-            self._assembly.reject(RejectReason.MALFORMED, len(line) + 1)
+            # The dialogue wants to read it; in the middle of a stream it is a line that was lost.
+            self._sink.reply(text)
+        self._sink.reject(RejectReason.MALFORMED, len(line) + 1)
+
+    def _bare(self, line: bytes) -> bytes:
+        """Return a line without what the other kind of line end left of itself."""
+        return line.removesuffix(b"\r") if self._end == b"\n" else line.lstrip(b"\n")
+
+    def _is(self, pattern: re.Pattern[bytes] | None, text: bytes) -> bool:
+        return pattern is not None and pattern.fullmatch(text) is not None
+
+
+def _is_plain(framing: DelimitedLine | PatternLine) -> bool:
+    """Tell whether lines are a stamp and one decimal number."""
+    return (
+        isinstance(framing, DelimitedLine)
+        and len(framing.columns) == 2
+        and framing.columns[0] == "stamp"
+        and framing.columns[1] not in {"unit", "-"}
+        and framing.numbers == "decimal"
+        and framing.decimal_mark == "."
+        and not framing.padding
+        and not framing.trailing
+    )
+
+
+def _whole_chunk(
+    framing: DelimitedLine | PatternLine, grammar: Grammar, sink: Sink
+) -> re.Pattern[bytes] | None:
+    if not (sink.stamped and _is_plain(framing)):
+        return None
+    return re.compile(grammar.samples[0].pattern + rb"\r?\n")
+
+
+class _PlainBulk:
+    """Many lines ``stamp separator decimal``, column by column."""
+
+    def __init__(self, separator: str) -> None:
+        self._separator = ord(separator)
+
+    def take(self, data: bytes, sink: Sink) -> bool:
+        columns = read_lines(data, self._separator)
+        if columns is None:
+            return False
+        return sink.samples(columns.stamps, columns.values[:, None], 0)
+
+
+class _PatternBulk:
+    """Many lines of one expression, found by one search."""
+
+    def __init__(self, grammar: Grammar, reader: TextReader) -> None:
+        pattern = grammar.samples[0]
+        names = sorted(pattern.groupindex, key=pattern.groupindex.__getitem__)
+        self._search = re.compile(b"(?m)^(?:" + pattern.pattern + rb")\r?$\n").findall
+        self._column = {name: index for index, name in enumerate(names)}
+        self._single = len(names) == 1
+        self._reader = reader
+        self._max_bytes = grammar.max_bytes
+
+    def take(self, data: bytes, sink: Sink) -> bool:
+        found = self._search(data)
+        ends = np.flatnonzero(np.frombuffer(data, np.uint8) == ord("\n"))
+        longest = int(np.max(np.diff(ends, prepend=-1))) - 1
+        if len(found) != len(ends) or longest > self._max_bytes:
+            return False
+        columns: list[Sequence[bytes]] = [found] if self._single else [*zip(*found, strict=True)]
+        factor = self._factor(columns)
+        if factor is None:
+            return False
+        try:
+            values = np.stack(
+                [_floats(columns[self._column[name]]) for name in self._reader.channels], axis=1
+            )
+        except ValueError:
+            return False  # blanks inside a number
+        place = self._column.get("stamp")
+        stamps = None if place is None else np.array(columns[place]).astype(np.int64)
+        return sink.samples(stamps, values if factor == 1.0 else values * factor, 0)
+
+    def _factor(self, columns: Sequence[Sequence[bytes]]) -> float | None:
+        """Return the factor of the one unit in all lines; None when there are several."""
+        place = self._column.get("unit")
+        if place is None:
+            return 1.0
+        units = set(columns[place])
+        return self._reader.factors.get(units.pop().strip()) if len(units) == 1 else None
+
+
+def _floats(texts: Sequence[bytes]) -> FloatArray:
+    column: FloatArray = np.array(texts).astype(np.float64)
+    return column
+
+
+def _make_bulk(
+    grammar: Grammar, reader: TextReader, profile: Profile, framing: DelimitedLine | PatternLine
+) -> _PlainBulk | _PatternBulk | None:
+    """Return the way to read many lines at once, where their form allows one."""
+    if isinstance(framing, DelimitedLine) and _is_plain(framing):
+        return _PlainBulk(framing.separator)
+    pattern = grammar.samples[0]
+    named = len(pattern.groupindex) == pattern.groups
+    simple = not (reader.signs or reader.statuses or reader.summed or reader.comma)
+    one_kind = len(grammar.samples) == 1 and grammar.terminator == b"\n"
+    streams = profile.clock.kind in {"stamp", "nominal"}
+    return _PatternBulk(grammar, reader) if named and simple and one_kind and streams else None

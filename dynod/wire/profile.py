@@ -1,24 +1,58 @@
-"""The strict model of a device profile: what is on the wire, in the field's own words."""
+"""The strict model of a device profile: what is on the wire, in the field's own words.
+
+A fact that no public source gives (a baud rate, a unit, a sign, a rate) is left out here and asked
+of the site's config; ``Profile.open_questions`` names what is missing.
+"""
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from dynod.model.clinical import Kind
 from dynod.model.samples import SampleStatus
 from dynod.model.units import Unit, base_unit, factor_to_base
+from dynod.wire.framing import (
+    DelimitedLine,
+    FixedFrame,
+    Framing,
+    IdleGap,
+    LengthPrefixed,
+    Part,
+    PatternLine,
+    Seconds,
+    channels_of,
+    events_of,
+    has_stamp,
+    has_unit,
+    status_bits,
+)
+from dynod.wire.phrases import Phrase
+from dynod.wire.talk import FreeRunning, Polled, PressToSend, StartStop, Talk
 
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-# What is sent or awaited: printable ASCII, so that it can be sent and shown.
-Phrase = Annotated[str, Field(min_length=1, pattern=r"^[ -~\r\n]+$")]
+__all__ = [
+    "ArrivalStamps",
+    "DelimitedLine",
+    "DeviceClock",
+    "FixedFrame",
+    "FreeRunning",
+    "IdleGap",
+    "LengthPrefixed",
+    "NominalClock",
+    "PatternLine",
+    "PollClock",
+    "Polled",
+    "PressToSend",
+    "Profile",
+    "Saturation",
+    "StartStop",
+]
+
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
+Sign = Literal[1, -1]
+Rate = Annotated[float, Field(gt=0, le=10000, allow_inf_nan=False)]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class SerialLine(_Part):
+class SerialLine(Part):
     """How the line is set by default; a site may override the baud rate."""
 
     baudrate: Annotated[int, Field(gt=0)] | None = None
@@ -27,53 +61,14 @@ class SerialLine(_Part):
     stopbits: Literal[1, 2] = 1
 
 
-class UsbMatch(_Part):
+class UsbMatch(Part):
     """A USB identity that this device is known to have."""
 
     vendor_id: Annotated[int, Field(ge=0, le=0xFFFF)]
     product_id: Annotated[int, Field(ge=0, le=0xFFFF)]
 
 
-class DelimitedLine(_Part):
-    """One sample a line: columns of plain decimal numbers between separators.
-
-    ``columns`` names what each holds: ``stamp`` or a channel. ``events`` maps press and release
-    to the text that stands in place of the first channel. ``replies`` are the beginnings of lines
-    that answer commands.
-    """
-
-    kind: Literal["delimited_line"]
-    columns: Annotated[tuple[str, ...], Field(min_length=1)]
-    separator: Annotated[str, Field(pattern=r"^[ \t,;:|/]$")] = ";"
-    events: dict[Literal["press", "release"], Annotated[str, Field(min_length=1)]] = {}
-    replies: tuple[Annotated[str, Field(min_length=1)], ...] = ()
-    max_bytes: Annotated[int, Field(ge=32, le=4096)] = 64  # the longest sample has 25
-
-
-class IntegerField(_Part):
-    """A channel inside a frame: where it stands and what one count of it is worth."""
-
-    offset: Annotated[int, Field(ge=0)]
-    type: Literal["i16le", "i16be", "u16le", "u16be"]
-    scale: Annotated[float, Field(allow_inf_nan=False)]
-
-
-class FixedFrame(_Part):
-    """Frames of one length: mark, id byte, data, and the low byte of the sum as the last byte.
-
-    ``sample_id`` is the frame that carries the channels; ``other_ids`` are valid and passed over.
-    """
-
-    kind: Literal["fixed_frame"]
-    length: Annotated[int, Field(ge=3, le=256)]
-    mark: Annotated[int, Field(ge=0, le=255)]
-    sample_id: Annotated[int, Field(ge=0, le=255)]
-    other_ids: tuple[Annotated[int, Field(ge=0, le=255)], ...] = ()
-    checksum: Literal["sum8"] = "sum8"
-    fields: dict[str, IntegerField]
-
-
-class DeviceClock(_Part):
+class DeviceClock(Part):
     """Stamps of the device itself: an unsigned counter of at most ten digits that wraps."""
 
     kind: Literal["stamp"]
@@ -82,14 +77,29 @@ class DeviceClock(_Part):
     max_gap_s: Seconds = 10.0
 
 
-class NominalClock(_Part):
+class NominalClock(Part):
     """No stamps: the nominal rate, held to the arrival of the bytes."""
 
     kind: Literal["nominal"]
     max_gap_s: Seconds = 0.5
 
 
-class Saturation(_Part):
+class PollClock(Part):
+    """No stamps: a sample was taken when it was asked for."""
+
+    kind: Literal["poll"]
+
+
+class ArrivalStamps(Part):
+    """No stamps and no rate: a reading was taken when it came (it is sent at a press)."""
+
+    kind: Literal["arrival"]
+
+
+Clock = DeviceClock | NominalClock | PollClock | ArrivalStamps
+
+
+class Saturation(Part):
     """A device number that means the end of the range and no measurement."""
 
     value: float
@@ -98,105 +108,149 @@ class Saturation(_Part):
     @property
     def status(self) -> SampleStatus:
         """The status of a sample with this value."""
-        return SampleStatus[self.means.upper()]
+        return status_bits(self.means)
 
 
-class FreeRunning(_Part):
-    """The device streams from the moment it has power."""
+class Setup(Part):
+    """Settings that `dynod devices configure` can change, each with the bytes to send.
 
-    kind: Literal["free_running"]
-    first_frame_s: Seconds = 3.0
+    Keys of ``rates`` and ``baudrates`` are Hz and baud as text. ``unlock`` goes before a setting,
+    ``save`` makes it last over power-off. Never sent in operation.
+    """
 
-
-class StartStop(_Part):
-    """The device is asked who it is, told to start, and told to stop."""
-
-    kind: Literal["start_stop"]
-    open_wait_s: Seconds = 3.0
-    reply_s: Seconds = 3.0
-    spacing_s: Seconds = 1.2
-    attempts: Annotated[int, Field(ge=1, le=20)] = 5
-    identify: Phrase
-    identified_by: Phrase
-    start: Phrase
-    started_by: Phrase
-    stop: Phrase
-    stopped_by: Phrase
-    refused_by: Phrase
+    unlock: Phrase | None = None
+    save: Phrase | None = None
+    rates: dict[str, Phrase] = Field(default_factory=dict)
+    baudrates: dict[str, Phrase] = Field(default_factory=dict)
 
 
-class Profile(_Part):
-    """A device model. ``hardware`` says whether dynod ever ran on a real unit of it."""
+class Simulation(Part):
+    """How a simulator speaks this device's protocol.
+
+    ``line`` is a sample as text, with channels, ``stamp``, ``unit``, ``sign`` and ``checksum`` in
+    braces, each with a format as in Python (``{force:.2f}``); ``unit`` is what stands for it.
+    ``answers`` maps what is sent to the device to what it answers; ``banner`` comes after opening.
+    ``press`` and ``release`` are lines of the button. ``full_scale`` is the largest reading in the
+    profile's unit; beyond it comes ``overload``, or the profile's saturation value.
+    ``counts_per_newton`` is for devices that send bare counts.
+    """
+
+    line: str | None = None
+    unit: str | None = None
+    answers: dict[Phrase, Phrase] = Field(default_factory=dict)
+    banner: str = ""
+    press: str | None = None
+    release: str | None = None
+    overload: str | None = None
+    full_scale: Annotated[float, Field(gt=0)] | None = None
+    counts_per_newton: Annotated[float, Field(gt=0)] = 1.0
+
+
+class Profile(Part):
+    """A device model. ``hardware`` says whether dynod ever ran on a real unit of it.
+
+    ``units`` maps the device's words for units to UCUM codes: of a unit in a line, or in the answer
+    to a units query. ``limits`` are device numbers that no sound sample exceeds, for framings that
+    carry no checksum.
+    """
 
     name: Name
     title: str
     kind: Kind
     channels: Annotated[tuple[str, ...], Field(min_length=1)]
-    unit: Unit
-    push_sign: Literal[1, -1] = 1
-    rate_hz: Annotated[float, Field(gt=0, le=10000, allow_inf_nan=False)]
+    unit: Unit | None = None
+    units: dict[str, Unit] = Field(default_factory=dict)
+    push_sign: Sign | None = None
+    rate_hz: Rate | None = None
     stale_s: Seconds = 2.0
     hardware: Literal["never", "tried"]
+    experimental: bool = False
     sources: Annotated[tuple[str, ...], Field(min_length=1)]
     serial: SerialLine = SerialLine()
     usb: tuple[UsbMatch, ...] = ()
-    framing: Annotated[DelimitedLine | FixedFrame, Field(discriminator="kind")]
-    clock: Annotated[DeviceClock | NominalClock, Field(discriminator="kind")]
-    dialogue: Annotated[FreeRunning | StartStop, Field(discriminator="kind")]
+    framing: Framing
+    clock: Annotated[Clock, Field(discriminator="kind")]
+    dialogue: Talk
     saturation: tuple[Saturation, ...] = ()
-    forbidden: tuple[str, ...] = ()
+    limits: tuple[float, float] | None = None
+    forbidden: Annotated[tuple[Phrase, ...], Field(min_length=1)]
+    setup: Setup | None = None
+    simulation: Simulation = Simulation()
+    variant: str | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if isinstance(self.framing, DelimitedLine):
-            _check_lines(self.framing, self.clock, self.channels)
-        else:
-            _check_frames(self.framing, self.clock, self.channels)
-        if self.unit is not Unit.COUNT and base_unit(self.unit) is not _BASE_UNITS[self.kind]:
-            raise ValueError(f"{self.unit.value} is no unit of {self.kind.value}")
+        if channels_of(self.framing) != {*self.channels}:
+            raise ValueError("framing and channels name different columns")
+        if len({*self.channels}) != len(self.channels):
+            raise ValueError("two channels have the same name")
+        if has_stamp(self.framing) != (self.clock.kind == "stamp"):
+            raise ValueError("a stamp needs the clock stamp, and that clock a stamp")
+        wanted = {"polled": "poll", "press_to_send": "arrival"}.get(self.dialogue.kind)
+        if wanted is not None and self.clock.kind not in {wanted, "stamp"}:
+            raise ValueError(f"the dialogue {self.dialogue.kind} needs the clock {wanted}")
+        if wanted is None and self.clock.kind in {"poll", "arrival"}:
+            raise ValueError(f"the clock {self.clock.kind} does not fit {self.dialogue.kind}")
+        self._check_units()
         return self
+
+    def _check_units(self) -> None:
+        asked = not isinstance(self.dialogue, FreeRunning) and self.dialogue.units is not None
+        if bool(self.units) != (has_unit(self.framing) or asked):
+            raise ValueError("units and a unit in the line or a units query need each other")
+        if self.units and self.unit is None:
+            raise ValueError("units are converted to unit: name it")
+        if self.kind is Kind.ANGLE and self.push_sign is not None:
+            raise ValueError("push_sign is for forces; an angle has mount_sign in the config")
+        wanted = _BASE_UNITS[self.kind]
+        for unit in (self.unit, *self.units.values()):
+            if unit not in {None, Unit.COUNT} and base_unit(unit) is not wanted:
+                raise ValueError(f"{unit} is no unit of {self.kind.value}")
+            if unit is Unit.COUNT and self.units:
+                raise ValueError("counts are not converted to another unit")
 
     @property
     def has_button(self) -> bool:
         """Whether the device reports presses."""
-        return isinstance(self.framing, DelimitedLine) and "press" in self.framing.events
+        by_itself = isinstance(self.dialogue, Polled) and self.dialogue.press
+        return by_itself or self.single_reading or "press" in events_of(self.framing)
 
     @property
     def reports_release(self) -> bool:
         """Whether the device reports releases."""
-        return isinstance(self.framing, DelimitedLine) and "release" in self.framing.events
+        return "release" in events_of(self.framing)
+
+    @property
+    def single_reading(self) -> bool:
+        """Whether every reading is sent by hand, and so is a trial of its own."""
+        return isinstance(self.dialogue, PressToSend)
+
+    @property
+    def key(self) -> str:
+        """What a config calls this profile: its name, with ``/variant`` for a variant."""
+        return self.name if self.variant is None else f"{self.name}/{self.variant}"
+
+    @property
+    def open_questions(self) -> tuple[str, ...]:
+        """The config keys by which a site must say what no source says."""
+        missing = {
+            "baudrate": self.serial.baudrate is None,
+            "unit": self.unit is None,
+            "push_sign": self.kind is Kind.FORCE and self.push_sign is None,
+            "rate_hz": self.rate_hz is None and not self.single_reading,
+        }
+        return tuple(key for key, open_ in missing.items() if open_)
 
     @property
     def nominal_coefficients(self) -> tuple[float, float]:
         """c0, c1 of the nominal scale: device number to push-positive N, or to deg.
 
-        Bare counts have no nominal scale; they keep factor 1 and stay untrusted.
+        Bare counts have no nominal scale; they keep factor 1 and stay untrusted. So does a unit
+        that the site has not named yet.
         """
-        factor = 1.0 if self.unit is Unit.COUNT else factor_to_base(self.unit)
-        return (0.0, self.push_sign * factor)
+        plain = self.unit in {None, Unit.COUNT}
+        factor = 1.0 if plain or self.unit is None else factor_to_base(self.unit)
+        return (0.0, (self.push_sign or 1) * factor)
 
 
 _BASE_UNITS = {Kind.FORCE: Unit.NEWTON, Kind.ANGLE: Unit.DEGREE}
-_DIFFERENT_COLUMNS = "framing and channels name different columns"
-
-
-def _check_lines(
-    framing: DelimitedLine, clock: DeviceClock | NominalClock, channels: tuple[str, ...]
-) -> None:
-    stamped = isinstance(clock, DeviceClock)
-    if {*framing.columns} != ({*channels, "stamp"} if stamped else {*channels}):
-        raise ValueError(_DIFFERENT_COLUMNS)
-    if not stamped or len(channels) != 1 or framing.columns != ("stamp", *channels):
-        raise ValueError("lines need the columns stamp and one channel, in this order")
-
-
-def _check_frames(
-    framing: FixedFrame, clock: DeviceClock | NominalClock, channels: tuple[str, ...]
-) -> None:
-    if {*framing.fields} != {*channels}:
-        raise ValueError(_DIFFERENT_COLUMNS)
-    if clock.kind == "stamp":
-        raise ValueError("fixed frames carry no stamp; they need a nominal clock")
-    for name, field in framing.fields.items():
-        if not 2 <= field.offset <= framing.length - 3:
-            raise ValueError(f"field {name} does not lie between the id and the sum")

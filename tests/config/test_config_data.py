@@ -10,7 +10,7 @@ from dynod.config.batteries import load_batteries, read_battery
 from dynod.config.certificates import load_certificates, read_certificate
 from dynod.config.error_table import load_error_table
 from dynod.config.paths import data_folder
-from dynod.config.profiles import load_profiles, read_profile
+from dynod.config.profiles import load_profiles, read_profiles
 from dynod.model.calibration import Uncertainty
 from dynod.model.clinical import (
     DEFAULT_POSITIONS,
@@ -238,6 +238,6 @@ def test_the_shipped_error_table_stands_alone(tmp_path: Path) -> None:
     assert load_error_table(tmp_path) == load_error_table(None) != ()
 
 
-def test_read_profile_needs_the_file(tmp_path: Path) -> None:
+def test_read_profiles_needs_the_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"profile\.toml: no such file"):
-        read_profile(tmp_path)
+        read_profiles(tmp_path)

@@ -14,6 +14,7 @@ from dynod.core.settings import AnalysisSettings
 from dynod.daemon.device import DeviceRunner, Where
 from dynod.daemon.ports import LineSettings
 from dynod.daemon.stream import Stream
+from dynod.daemon.whereabouts import Place
 from dynod.model.device import DeviceIdentity, DeviceState
 from dynod.model.flags import Flag
 from dynod.model.trial import Recording, StartedBy
@@ -44,12 +45,12 @@ class Bench:
         self.acts: list[ButtonAct] = []
         self.fed = 0
         self._news = asyncio.Event()
-        source = Source(profile.kind, profile.channels, profile.channels[0], profile.rate_hz)
+        source = Source(profile.kind, profile.channels, profile.channels[0], profile.rate_hz or 0.0)
         self.recorder = Recorder(source, AnalysisSettings(), NOMINAL)
         self.runner = DeviceRunner(
             DeviceIdentity("hhd-1", profile.name, profile.kind),
             profile,
-            Where(str(folder / "gauge"), None, LineSettings(115200)),
+            Where(Place(str(folder / "gauge"), None), LineSettings(115200)),
             Stream("hhd-1", Button(reports_release=True), self.recorder, self),
             self._changed,
             self._fed,

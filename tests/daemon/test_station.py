@@ -23,6 +23,7 @@ from dynod.daemon.commands import CommandService
 from dynod.daemon.device import DeviceRunner, Where
 from dynod.daemon.devices import DeviceUse, StationDevices
 from dynod.daemon.ports import LineSettings
+from dynod.daemon.whereabouts import Place
 from dynod.daemon.records import Letterhead
 from dynod.daemon.station import Station
 from dynod.daemon.stream import Stream
@@ -94,7 +95,7 @@ class Bench:
         self.runner = DeviceRunner(
             DeviceIdentity("hhd-1", profile.name, profile.kind),
             profile,
-            Where(None, None, LineSettings(115200)),
+            Where(Place(None, None), LineSettings(115200)),
             self.stream,
             lambda _: None,
             lambda _: None,

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from dynod.wire.dialogue import DialoguePhase, StartStopDialogue, make_dialogue, printable
+from dynod.wire.dialogue import DialoguePhase, StartStopDialogue, make_dialogue
+from dynod.wire.phrases import printable
 from dynod.wire.profile import Profile, StartStop
 
 DEVICES = Path(__file__).parents[2] / "devices"

@@ -1,0 +1,92 @@
+"""Frames that say their length: mark, length, address, command, data, sum."""
+
+from dynod.model.samples import RejectReason
+from dynod.wire.binary import read_fields
+from dynod.wire.framing import LengthPrefixed
+from dynod.wire.lost import LostRun
+from dynod.wire.sink import Sink
+
+
+def request(framing: LengthPrefixed, command: bytes) -> bytes:
+    """Return the frame of a request: ``command`` is the command byte and its data."""
+    body = bytes([3 + len(framing.address) - 1 + len(command) - 1])
+    body += bytes(framing.address) + command
+    return bytes([framing.mark]) + body + bytes([sum(body) & 0xFF])
+
+
+class PrefixedDecoder:
+    """Reads frames of the lengths that the profile names; any other length begins no frame."""
+
+    def __init__(self, framing: LengthPrefixed, channels: tuple[str, ...], sink: Sink) -> None:
+        self._framing = framing
+        self._channels = channels
+        self._lengths = frozenset({framing.length, *framing.other_lengths})
+        self._mark = bytes([framing.mark])
+        self._address = bytes(framing.address)
+        self._sink = sink
+        self._lost = LostRun(sink)
+        self._rest = b""
+
+    @property
+    def kept(self) -> int:
+        """How many bytes are kept for later."""
+        return len(self._rest)
+
+    @property
+    def deadline_s(self) -> float | None:
+        """Frames do not wait for silence."""
+        return None
+
+    def reset(self, *, aligned: bool) -> None:
+        """Forget buffered bytes. Unless ``aligned``, bytes before the first frame are expected."""
+        self._rest = b""
+        self._lost.reset(aligned=aligned)
+
+    def idle(self, now_s: float) -> None:
+        """Silence ends no frame."""
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes; samples, answers and rejects go to the sink."""
+        data = self._rest + data
+        position = 0
+        while position < len(data):
+            if data[position] != self._framing.mark:
+                position = self._skip(data, position, like_a_frame=False)
+                continue
+            if position + 2 > len(data):
+                break
+            length = data[position + 1]
+            if length not in self._lengths:
+                position = self._skip(data, position, like_a_frame=False)
+                continue
+            end = position + length + 1
+            if end > len(data):
+                break
+            frame = data[position:end]
+            if sum(frame[1:-1]) & 0xFF != frame[-1]:
+                position = self._skip(data, position, like_a_frame=True)
+                continue
+            self._lost.end()
+            self._frame(frame)
+            position = end
+        self._rest = data[position:]
+
+    def _frame(self, frame: bytes) -> None:
+        framing = self._framing
+        command_at = 2 + len(self._address)
+        sample = frame[1] == framing.length and frame[command_at] == framing.sample
+        if not sample or frame[2:command_at] != self._address:
+            self._sink.reply(frame)
+            return
+        values = read_fields(frame, framing.fields, self._channels)
+        if values is None:
+            self._sink.reject(RejectReason.MALFORMED, len(frame))
+        else:
+            self._sink.sample(None, values, 0, len(frame))
+
+    def _skip(self, data: bytes, position: int, *, like_a_frame: bool) -> int:
+        limit = min(len(data), position + self._lost.room)
+        found = data.find(self._mark, position + 1, max(limit, position + 1))
+        following = found if found >= 0 else max(limit, position + 1)
+        self._lost.add(following - position, like_a_frame=like_a_frame)
+        return following

@@ -1,0 +1,112 @@
+"""Numbers in text: from the groups of an expression to the values of a sample."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import reduce
+from operator import xor
+from typing import NamedTuple
+
+from dynod.model.samples import RejectReason
+from dynod.model.units import factor_to_base
+from dynod.wire.framing import DelimitedLine, TextFields, status_bits
+from dynod.wire.phrases import compile_pattern
+from dynod.wire.profile import Profile
+
+_NAN = float("nan")
+
+
+class Reading(NamedTuple):
+    """A sample of text: ``values`` in the profile's unit, NaN where ``status`` is not 0."""
+
+    stamp: int | None
+    values: tuple[float, ...]
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class TextReader:
+    """Reads the groups of one sample's expressions."""
+
+    channels: tuple[str, ...]
+    factors: Mapping[bytes, float]
+    signs: Mapping[bytes, int]
+    statuses: Mapping[bytes, int]
+    comma: bool
+    summed: bool
+
+    def read(self, groups: Mapping[str, bytes | None]) -> Reading | RejectReason:
+        """Return the sample that the groups say, or why they say none."""
+        if self.summed and not _sum_is_right(groups):
+            return RejectReason.CHECKSUM
+        stamp = groups.get("stamp")
+        status = self.statuses.get((groups.get("status") or b"").strip(), 0)
+        values = (_NAN,) * len(self.channels) if status else self._values(groups)
+        if values is None:
+            return RejectReason.MALFORMED
+        return Reading(None if stamp is None else int(stamp), values, status)
+
+    def _values(self, groups: Mapping[str, bytes | None]) -> tuple[float, ...] | None:
+        factor = 1.0
+        if self.factors:
+            known = self.factors.get((groups.get("unit") or b"").strip())
+            if known is None:
+                return None
+            factor = known
+        if self.signs:
+            factor *= self.signs.get(groups.get("sign") or b"", _NAN)
+        try:
+            values = tuple(self._number(groups[channel]) for channel in self.channels)
+        except ValueError:
+            return None
+        return values if factor == 1.0 else tuple(value * factor for value in values)
+
+    def _number(self, text: bytes | None) -> float:
+        if text is None:
+            raise ValueError("a channel without a number")
+        if b" " in text:
+            text = text.replace(b" ", b"")
+        if self.comma:
+            text = text.replace(b",", b".")
+        return float(text)
+
+
+def make_reader(profile: Profile, fields: TextFields | DelimitedLine) -> TextReader:
+    """Return the reader of a framing's groups."""
+    patterned = isinstance(fields, TextFields)
+    unit = profile.unit
+    with_unit = "unit" in (fields.groups if isinstance(fields, TextFields) else fields.columns)
+    factors = (
+        {
+            text.encode("latin-1"): factor_to_base(wire) / factor_to_base(unit)
+            for text, wire in profile.units.items()
+        }
+        if with_unit and unit is not None
+        else {}
+    )
+    signs = fields.signs if isinstance(fields, TextFields) else {}
+    statuses = fields.statuses if isinstance(fields, TextFields) else {}
+    return TextReader(
+        channels=profile.channels,
+        factors=factors,
+        signs={text.encode("latin-1"): sign for text, sign in signs.items()},
+        statuses={
+            text.encode("latin-1"): int(status_bits(name)) for text, name in statuses.items()
+        },
+        comma=fields.decimal_mark == ",",
+        summed=patterned and isinstance(fields, TextFields) and fields.checksum != "none",
+    )
+
+
+def any_of(patterns: tuple[str, ...]) -> re.Pattern[bytes] | None:
+    """Return one expression for several; None for none."""
+    if not patterns:
+        return None
+    return compile_pattern("|".join(f"(?:{text})" for text in patterns))
+
+
+def _sum_is_right(groups: Mapping[str, bytes | None]) -> bool:
+    checked, told = groups.get("checked"), groups.get("checksum")
+    if checked is None or told is None:
+        return False
+    return reduce(xor, checked, 0) == int(told, 16)
