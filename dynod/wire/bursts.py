@@ -46,6 +46,10 @@ class BurstDecoder:
         self._more = 0
         self._partial = not aligned
 
+    def settle(self) -> None:
+        """Take what comes next for whole."""
+        self._partial = False
+
     def idle(self, now_s: float) -> None:
         """End the burst when it has been silent for long enough."""
         deadline_s = self.deadline_s

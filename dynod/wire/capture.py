@@ -6,7 +6,7 @@ A capture is ``<case>.bin`` (the bytes), ``<case>.chunks.json`` (how they arrive
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -98,6 +98,20 @@ def chunks_of(data: bytes, timing: Timing) -> list[Chunk]:
         chunks.append(Chunk(data[position : position + length], arrival_s))
         position += length
     return chunks
+
+
+def play(data: bytes, timing: Timing) -> Iterator[Chunk | float]:
+    """Yield what happened in a capture in the order of time: chunks, and times of polls in s.
+
+    Raises ConfigError when lengths disagree.
+    """
+    chunks = chunks_of(data, timing)
+    asked = list(timing.asked)
+    for chunk in chunks:
+        while asked and asked[0] <= chunk.arrival_s:
+            yield asked.pop(0)
+        yield chunk
+    yield from asked
 
 
 def joined_blocks(decoded: Sequence[Decoded]) -> list[SampleBlock]:

@@ -68,8 +68,20 @@ class Decoder:
             raise ValueError("a profile whose device names its unit has one itself")
         self._assembly.factor = factor_to_base(unit) / factor_to_base(self._profile.unit)
 
+    def settle(self) -> None:
+        """Take what comes next for whole: nothing is half received, and the device is spoken to.
+
+        Right after opening a port the first line or burst may lack its beginning. A device that
+        answers, or sends at a press, would otherwise lose its first one.
+        """
+        if not self._framing.kept:
+            self._framing.settle()
+
     def asked(self, at_s: float) -> None:
-        """Note that a poll goes out at a monotonic time."""
+        """Note that a poll goes out at a monotonic time; what came before belongs to the last."""
+        self._framing.idle(at_s)
+        self._sink.flush()
+        self.settle()
         if isinstance(self._sink.clock, PollTimes):
             self._sink.clock.asked(at_s)
 

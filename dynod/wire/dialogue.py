@@ -161,6 +161,7 @@ class _AskingDialogue:
         self._attempts = 0
         self._problem: str | None = None
         self._unit: Unit | None = None
+        self._units = {text.lower(): unit for text, unit in profile.units.items()}
 
     def start(self, now_s: float) -> Step:
         """Wait: opening the port resets many boards."""
@@ -251,7 +252,7 @@ class _AskingDialogue:
                     return self._fail(refusal.because)
         if question.command == self._asking.units and "unit" in match.groupdict():
             text = match["unit"].decode("latin-1").strip()
-            self._unit = self._profile.units.get(text)
+            self._unit = self._units.get(text.lower())
             if self._unit is None:
                 return self._fail(
                     f"measures in '{printable(match['unit'])}', which its profile does not know; "
@@ -383,6 +384,7 @@ class StartStopDialogue(_AskingDialogue):
         return self._next_question(now_s)
 
     def _streaming(self) -> Step:
+        self.identified = self.identified or self._profile.title
         self._phase, self._asked = DialoguePhase.STREAMING, None
         return replace(self._now(), unit=self._unit)
 

@@ -7,6 +7,7 @@ from dynod.model.samples import FloatArray
 from dynod.wire.framing import FixedFrame, IntegerField, StampField
 from dynod.wire.lost import LostRun
 from dynod.wire.sink import Sink
+from dynod.wire.text import TextReplies
 
 _TYPES = {
     "i16le": "<i2",
@@ -48,6 +49,7 @@ class FrameDecoder:
         self._stamp = framing.stamp
         self._sink = sink
         self._lost = LostRun(sink)
+        self._text = TextReplies(framing.replies, sink) if framing.replies else None
         self._in_step = False
         self._rest = b""
 
@@ -66,12 +68,20 @@ class FrameDecoder:
         self._rest = b""
         self._in_step = aligned or self._summed
         self._lost.reset(aligned=aligned)
+        if self._text is not None:
+            self._text.reset()
+
+    def settle(self) -> None:
+        """Take what comes next for whole."""
+        self._lost.settle()
 
     def idle(self, now_s: float) -> None:
         """Silence ends no frame."""
 
     def feed(self, data: bytes) -> None:
         """Take bytes; samples and rejects go to the sink."""
+        if self._text is not None:
+            self._text.feed(data)
         if self._rest:
             data = self._rest + data
         position = 0

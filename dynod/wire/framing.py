@@ -54,6 +54,9 @@ class DelimitedLine(Part):
 
     @model_validator(mode="after")
     def _different_marks(self) -> Self:
+        named = [name for name in self.columns if name != "-"]
+        if len({*named}) != len(named):
+            raise ValueError("two columns have the same name")
         if self.separator == self.decimal_mark and len(self.columns) > 1:
             raise ValueError("separator and decimal_mark are the same character")
         return self
@@ -64,14 +67,15 @@ class TextFields(Part):
 
     Groups are channels, ``stamp``, ``unit``, ``sign``, ``status``, and for a checksum ``checked``
     and ``checksum``. Blanks inside a number are passed over. ``signs`` and ``statuses`` say what
-    the texts of those groups mean; a status that is not listed is in order.
+    the texts of those groups mean; a status that is not listed is in order. The checksum is the
+    exclusive or of the bytes of ``checked``, in hex, or (``xor_digits``) in hex or decimal.
     """
 
     patterns: Annotated[tuple[Pattern, ...], Field(min_length=1, max_length=4)]
     decimal_mark: Literal[".", ","] = "."
     signs: dict[str, Literal[1, -1]] = {}
     statuses: dict[str, StatusName] = {}
-    checksum: Literal["none", "xor_hex"] = "none"
+    checksum: Literal["none", "xor_hex", "xor_digits"] = "none"
 
     @property
     def groups(self) -> set[str]:
@@ -147,7 +151,8 @@ class FixedFrame(Part):
 
     ``mark`` is one to four bytes. With an id the byte behind the mark says what the frame holds:
     ``sample_id`` carries the channels, ``other_ids`` are valid and passed over, ``reply_ids``
-    answer a command. Without a checksum a frame counts only when the next mark follows it.
+    answer a command. ``replies`` are lines of text that answer one. Without a checksum a frame
+    counts only when the next mark follows it.
     """
 
     kind: Literal["fixed_frame"]
@@ -159,6 +164,7 @@ class FixedFrame(Part):
     checksum: Checksum = "sum8"
     stamp: StampField | None = None
     fields: dict[str, IntegerField]
+    replies: tuple[Pattern, ...] = ()
 
     @field_validator("mark", mode="before")
     @classmethod

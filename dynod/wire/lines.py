@@ -147,6 +147,10 @@ class LineDecoder:
         if end < len(data):
             self._keep(data[end:])
 
+    def settle(self) -> None:
+        """Take what comes next for whole."""
+        self._partial = False
+
     def idle(self, now_s: float) -> None:
         """Silence ends no line."""
 
@@ -179,7 +183,7 @@ class LineDecoder:
         """Take a line whose beginning may be missing, or whose middle was not kept."""
         lost, self._overlong = self._overlong, 0
         partial, self._partial = self._partial, False
-        if lost:
+        if lost or len(line) > self._max_bytes:
             self._overlong_line(len(line) + lost + 1)
         elif not partial or self._is(self._grammar.replies, self._bare(line)):
             self._line(line)
@@ -212,7 +216,7 @@ class LineDecoder:
     def _sample(self, match: re.Match[bytes], length: int) -> None:
         groups = match.groupdict()
         for held in self._held:
-            groups |= held.groupdict()
+            groups |= {name: text for name, text in held.groupdict().items() if text is not None}
             length += len(held[0]) + 1
         self._held.clear()
         reading = self._reader.read(groups)
@@ -335,7 +339,7 @@ class _PatternBulk:
         if place is None:
             return 1.0
         units = set(columns[place])
-        return self._reader.factors.get(units.pop().strip()) if len(units) == 1 else None
+        return self._reader.factors.get(units.pop().strip().lower()) if len(units) == 1 else None
 
 
 def _floats(texts: Sequence[bytes]) -> FloatArray:
@@ -351,7 +355,7 @@ def _make_bulk(
         return _PlainBulk(framing.separator)
     pattern = grammar.samples[0]
     named = len(pattern.groupindex) == pattern.groups
-    simple = not (reader.signs or reader.statuses or reader.summed or reader.comma)
+    simple = not (reader.signs or reader.statuses or reader.comma or reader.checksum != "none")
     one_kind = len(grammar.samples) == 1 and grammar.terminator == b"\n"
     streams = profile.clock.kind in {"stamp", "nominal"}
     return _PatternBulk(grammar, reader) if named and simple and one_kind and streams else None

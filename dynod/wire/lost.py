@@ -25,6 +25,10 @@ class LostRun:
         self._length = 0
         self._partial = not aligned
 
+    def settle(self) -> None:
+        """Report the next run, also when no frame came before it."""
+        self._partial = False
+
     @property
     def room(self) -> int:
         """How many bytes the run may still grow by."""

@@ -42,6 +42,10 @@ class PrefixedDecoder:
         self._rest = b""
         self._lost.reset(aligned=aligned)
 
+    def settle(self) -> None:
+        """Take what comes next for whole."""
+        self._lost.settle()
+
     def idle(self, now_s: float) -> None:
         """Silence ends no frame."""
 

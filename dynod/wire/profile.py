@@ -26,7 +26,7 @@ from dynod.wire.framing import (
     has_unit,
     status_bits,
 )
-from dynod.wire.phrases import Phrase
+from dynod.wire.phrases import Pattern, Phrase, compile_pattern
 from dynod.wire.talk import FreeRunning, Polled, PressToSend, StartStop, Talk
 
 __all__ = [
@@ -115,13 +115,26 @@ class Setup(Part):
     """Settings that `dynod devices configure` can change, each with the bytes to send.
 
     Keys of ``rates`` and ``baudrates`` are Hz and baud as text. ``unlock`` goes before a setting,
-    ``save`` makes it last over power-off. Never sent in operation.
+    ``save`` makes it last over power-off. ``read`` asks how the unit is set; its answer must
+    contain ``read_by``, whose groups ``rate`` and ``baudrate`` are the last bytes of the phrase
+    that sets what the unit has. Never sent in operation.
     """
 
     unlock: Phrase | None = None
     save: Phrase | None = None
     rates: dict[str, Phrase] = Field(default_factory=dict)
     baudrates: dict[str, Phrase] = Field(default_factory=dict)
+    read: Phrase | None = None
+    read_by: Pattern | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if (self.read is None) != (self.read_by is None):
+            raise ValueError("read and read_by need each other")
+        groups = {} if self.read_by is None else compile_pattern(self.read_by).groupindex
+        if self.read_by is not None and not {"rate", "baudrate"} & {*groups}:
+            raise ValueError("read_by needs the group rate, baudrate or both")
+        return self
 
 
 class Simulation(Part):
@@ -173,7 +186,7 @@ class Profile(Part):
     dialogue: Talk
     saturation: tuple[Saturation, ...] = ()
     limits: tuple[float, float] | None = None
-    forbidden: Annotated[tuple[Phrase, ...], Field(min_length=1)]
+    forbidden: tuple[Phrase, ...] = ()
     setup: Setup | None = None
     simulation: Simulation = Simulation()
     variant: str | None = None
@@ -191,6 +204,8 @@ class Profile(Part):
             raise ValueError(f"the dialogue {self.dialogue.kind} needs the clock {wanted}")
         if wanted is None and self.clock.kind in {"poll", "arrival"}:
             raise ValueError(f"the clock {self.clock.kind} does not fit {self.dialogue.kind}")
+        if not self.forbidden and not isinstance(self.dialogue, FreeRunning):
+            raise ValueError("forbidden must name what would tare, zero or set the device")
         self._check_units()
         return self
 

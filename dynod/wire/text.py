@@ -12,6 +12,7 @@ from dynod.model.units import factor_to_base
 from dynod.wire.framing import DelimitedLine, TextFields, status_bits
 from dynod.wire.phrases import compile_pattern
 from dynod.wire.profile import Profile
+from dynod.wire.sink import Sink
 
 _NAN = float("nan")
 
@@ -33,11 +34,11 @@ class TextReader:
     signs: Mapping[bytes, int]
     statuses: Mapping[bytes, int]
     comma: bool
-    summed: bool
+    checksum: str
 
     def read(self, groups: Mapping[str, bytes | None]) -> Reading | RejectReason:
         """Return the sample that the groups say, or why they say none."""
-        if self.summed and not _sum_is_right(groups):
+        if self.checksum != "none" and not _sum_is_right(groups, self.checksum):
             return RejectReason.CHECKSUM
         stamp = groups.get("stamp")
         status = self.statuses.get((groups.get("status") or b"").strip(), 0)
@@ -49,7 +50,7 @@ class TextReader:
     def _values(self, groups: Mapping[str, bytes | None]) -> tuple[float, ...] | None:
         factor = 1.0
         if self.factors:
-            known = self.factors.get((groups.get("unit") or b"").strip())
+            known = self.factors.get((groups.get("unit") or b"").strip().lower())
             if known is None:
                 return None
             factor = known
@@ -73,12 +74,11 @@ class TextReader:
 
 def make_reader(profile: Profile, fields: TextFields | DelimitedLine) -> TextReader:
     """Return the reader of a framing's groups."""
-    patterned = isinstance(fields, TextFields)
     unit = profile.unit
     with_unit = "unit" in (fields.groups if isinstance(fields, TextFields) else fields.columns)
     factors = (
         {
-            text.encode("latin-1"): factor_to_base(wire) / factor_to_base(unit)
+            text.lower().encode("latin-1"): factor_to_base(wire) / factor_to_base(unit)
             for text, wire in profile.units.items()
         }
         if with_unit and unit is not None
@@ -94,7 +94,7 @@ def make_reader(profile: Profile, fields: TextFields | DelimitedLine) -> TextRea
             text.encode("latin-1"): int(status_bits(name)) for text, name in statuses.items()
         },
         comma=fields.decimal_mark == ",",
-        summed=patterned and isinstance(fields, TextFields) and fields.checksum != "none",
+        checksum=fields.checksum if isinstance(fields, TextFields) else "none",
     )
 
 
@@ -105,8 +105,35 @@ def any_of(patterns: tuple[str, ...]) -> re.Pattern[bytes] | None:
     return compile_pattern("|".join(f"(?:{text})" for text in patterns))
 
 
-def _sum_is_right(groups: Mapping[str, bytes | None]) -> bool:
+class TextReplies:
+    """Finds lines of text that answer a command among the bytes of binary frames."""
+
+    _LONGEST = 64
+
+    def __init__(self, patterns: tuple[str, ...], sink: Sink) -> None:
+        self._pattern = any_of(patterns)
+        self._sink = sink
+        self._line = b""
+
+    def reset(self) -> None:
+        """Forget an unfinished line."""
+        self._line = b""
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes; an answer counts from where it begins up to its line feed."""
+        *lines, rest = (self._line + data).split(b"\n")
+        for line in lines:
+            match = self._pattern.search(line.removesuffix(b"\r")) if self._pattern else None
+            if match is not None and match.end() == len(line.removesuffix(b"\r")):
+                self._sink.reply(match[0])
+        self._line = rest[-self._LONGEST :]
+
+
+def _sum_is_right(groups: Mapping[str, bytes | None], kind: str) -> bool:
     checked, told = groups.get("checked"), groups.get("checksum")
     if checked is None or told is None:
         return False
-    return reduce(xor, checked, 0) == int(told, 16)
+    total = reduce(xor, checked, 0)
+    if kind == "xor_digits" and told.isdigit() and total == int(told, 10):
+        return True
+    return total == int(told, 16)

@@ -1,13 +1,15 @@
 """Variants: settings of one device model under which it speaks otherwise.
 
 A profile's ``[variants.NAME]`` holds the tables and keys that differ. Tables are merged key by key,
-but a table with another ``kind`` replaces the old one whole.
+but a table that names its ``kind`` replaces the old one whole, and the value ``"open"`` leaves a
+key to the site.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
 KEY = "variants"
+OPEN = "open"
 
 
 def variant_data(data: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -25,9 +27,10 @@ def _merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(old)
     for key, value in new.items():
         before = merged.get(key)
-        if isinstance(before, Mapping) and isinstance(value, Mapping):
-            other_kind = "kind" in value and value["kind"] != before.get("kind")
-            merged[key] = dict(value) if other_kind else _merged(before, value)
+        if value == OPEN:
+            merged.pop(key, None)
+        elif isinstance(before, Mapping) and isinstance(value, Mapping):
+            merged[key] = dict(value) if "kind" in value else _merged(before, value)
         else:
             merged[key] = value
     return merged

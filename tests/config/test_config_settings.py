@@ -209,8 +209,8 @@ LEVEL = "only lowercase letters, digits, - and _ (at most 64): it becomes part o
             "port =",
             "zzz = 1\nport =",
             (
-                "device[1].zzz: unknown key; known here: axis, baudrate, buttons, id, mount_sign,"
-                " port, profile, role, serial_number"
+                "device[1].zzz: unknown key; known here: address, axis, baudrate, buttons, id,"
+                " mount_sign, port, profile, push_sign, rate_hz, role, serial_number, unit"
             ),
         ),
         ('"clinic-7"', "7", "station.site: should be text in quotes"),

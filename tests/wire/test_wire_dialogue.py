@@ -168,7 +168,7 @@ def test_a_free_running_device_is_known_by_its_first_sample() -> None:
     assert dialogue.receive([], 1.0, data_seen=False).phase is DialoguePhase.IDENTIFYING
     step = dialogue.receive([], 1.1, data_seen=True)
     assert (step.phase, step.send) == (DialoguePhase.STREAMING, b"")
-    assert dialogue.identified == "WitMotion WT901"
+    assert dialogue.identified == "WitMotion WT901 and HWT905"
     assert dialogue.tick(100.0).phase is DialoguePhase.STREAMING
     assert dialogue.stop(101.0).phase is DialoguePhase.STOPPED
 
@@ -180,7 +180,7 @@ def test_a_free_running_device_that_is_silent_fails() -> None:
     step = dialogue.tick(3.0)
     assert step.phase is DialoguePhase.FAILED
     assert step.problem is not None
-    assert "no valid frame of a WitMotion WT901 within 3 s" in step.problem
+    assert "no valid frame of a WitMotion WT901 and HWT905 within 3 s" in step.problem
 
 
 def test_printable_is_short_and_harmless() -> None:

@@ -51,10 +51,23 @@ def changed(name: str, path: str, value: object) -> dict[str, Any]:
         (FORCE, "framing/separator", "§", "pattern"),
         (FORCE, "framing/max_bytes", 16, "greater than or equal to 32"),
         (FORCE, "framing/columns", ["stamp", "torque"], "different columns"),
-        (FORCE, "framing/columns", ["force", "stamp"], "in this order"),
-        (FORCE, "framing/columns", ["stamp", "force", "force"], "in this order"),
+        (FORCE, "framing/columns", ["stamp", "force", "force"], "two columns have the same name"),
+        (FORCE, "framing/columns", ["-", "-"], "different columns"),
+        (FORCE, "framing/numbers", "roman", "Input should be"),
+        (FORCE, "framing/decimal_mark", ";", "Input should be"),
+        (FORCE, "framing/replies", ["("], "is no regular expression"),
+        (FORCE, "framing/ignore", [".*"], "should not match an empty answer"),
+        (FORCE, "units", {"lbF": "[lbf_av]"}, "need each other"),
+        (FORCE, "forbidden", [], "forbidden must name"),
+        (FORCE, "forbidden", ["hex: 7"], "bytes in hex"),
+        (FORCE, "dialogue/identified_by", None, "identify and identified_by need each other"),
+        (FORCE, "dialogue/units", "UNITS", "units and unit_in need each other"),
+        (ANGLE, "push_sign", 1, "push_sign is for forces"),
+        (ANGLE, "framing/mark", [], "at least 1"),
+        (ANGLE, "framing/mark", [85, 85, 85, 85, 85], "at most 4"),
         (FORCE, "framing/events", {"hold": "H"}, "Input should be"),
-        (FORCE, "clock", NOMINAL, "different columns"),
+        (FORCE, "clock", NOMINAL, "a stamp needs the clock stamp"),
+        (FORCE, "clock", {"kind": "poll"}, "a stamp needs the clock stamp"),
         (FORCE, "clock/bits", 64, "less than or equal to 32"),
         (FORCE, "clock/unit_s", 0.0, "greater than 0"),
         (FORCE, "dialogue/start", "", "at least 1"),
@@ -66,7 +79,7 @@ def changed(name: str, path: str, value: object) -> dict[str, Any]:
         (ANGLE, "framing/fields/roll/type", "i24", "Input should be"),
         (ANGLE, "framing/mark", 256, "less than or equal to 255"),
         (ANGLE, "framing/checksum", "crc16", "Input should be"),
-        (ANGLE, "clock", STAMP, "carry no stamp"),
+        (ANGLE, "clock", STAMP, "a stamp needs the clock stamp"),
     ],
 )
 def test_a_wrong_profile_is_refused(name: str, path: str, value: object, says: str) -> None:
@@ -74,11 +87,21 @@ def test_a_wrong_profile_is_refused(name: str, path: str, value: object, says: s
         Profile.model_validate(changed(name, path, value))
 
 
-def test_a_line_without_stamps_is_refused() -> None:
+def test_a_line_without_stamps_keeps_to_the_nominal_rate() -> None:
     data = changed(FORCE, "clock", NOMINAL)
     data["framing"]["columns"] = ["force"]
-    with pytest.raises(ValidationError, match="lines need the columns stamp and one channel"):
-        Profile.model_validate(data)
+    data["framing"]["events"] = {}
+    assert Profile.model_validate(data).rate_hz == 82.4
+
+
+def test_what_no_source_says_is_asked_of_the_site() -> None:
+    data = copy.deepcopy(TEXTS[FORCE])
+    for key in ("unit", "push_sign", "rate_hz"):
+        del data[key]
+    del data["serial"]
+    questions = Profile.model_validate(data).open_questions
+    assert questions == ("baudrate", "unit", "push_sign", "rate_hz")
+    assert Profile.model_validate(TEXTS[FORCE]).open_questions == ()
 
 
 @pytest.mark.parametrize("bits", [8, 16, 24, 32])
