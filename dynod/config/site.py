@@ -135,6 +135,8 @@ def _misfits(
         return
     if not profile.has_button:
         yield "buttons", f"{profile.name} reports no button"
+    elif profile.single_reading and device.buttons.press != "trial.toggle":
+        yield "buttons.press", f"a reading of {profile.key} is a trial, so its key must stay one"
     elif not profile.reports_release and "long_press" in device.buttons.model_fields_set:
         yield "buttons.long_press", f"{profile.name} reports no release, so no press is long"
 

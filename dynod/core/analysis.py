@@ -17,6 +17,9 @@ from dynod.model.trial import Analysis, Recording, StartedBy, TareOrigin, TrialM
 
 DEFAULTS = AnalysisSettings()
 
+_PEAKS = ("peak_force_n", "raw_peak_force_n")
+_CURVE = (*_PEAKS, "mean_force_n", "time_to_peak_s", "impulse_n_s")
+
 
 def analyse(
     recording: Recording,
@@ -32,6 +35,7 @@ def analyse(
 
     Whatever the samples are, this returns: what cannot be computed is None, and what cannot be
     trusted carries a rejecting flag. ``fallback_tare_n`` is the last ``tare`` command's.
+    A single reading is a peak force and nothing else.
     """
     signal = prepare(recording, calibration, settings)
     if kind is Kind.ANGLE:
@@ -48,22 +52,25 @@ def _force(
     settings: AnalysisSettings,
 ) -> Analysis:
     flags = list(signal.flags)
+    single = recording.started_by is StartedBy.READING
     tare_n, origin = _tare(recording, signal, fallback_tare_n, settings)
     if tare_n is None:
         flags.append(Flag.NO_BASELINE)
     elif abs(tare_n) > settings.tare_limit_n:
         flags.append(Flag.TARE_LIMIT)
     flags.extend(_preroll_flags(recording, signal, settings))
+    if single:
+        flags.append(Flag.SINGLE_READING)
     during_s, during_n = signal.during(recording.start_s)
     if not len(during_s):
-        metrics = _no_force(body_mass_kg, lever_arm_m)
+        nothing = dict.fromkeys(_PEAKS if single else _CURVE)
+        metrics = _scaled(nothing, body_mass_kg, lever_arm_m)
         return _verdict(metrics, [*flags, Flag.NO_CONTRACTION], tare_n, origin, signal)
     curve = make_curve(
         signal.t_s, signal.values - (tare_n or 0.0), recording.start_s, signal.rate_hz, settings
     )
     raw_peak_n = float(np.max(during_n))
-    if recording.started_by is StartedBy.READING:
-        flags.append(Flag.SINGLE_READING)
+    if single:
         measured: dict[str, float | None] = {
             "peak_force_n": curve.peak_n,
             "raw_peak_force_n": raw_peak_n,
@@ -89,6 +96,8 @@ def _tare(
         return tare_n, TareOrigin.PREROLL
     if fallback_tare_n is not None:
         return fallback_tare_n, TareOrigin.COMMAND
+    if recording.started_by is StartedBy.READING:
+        return 0.0, TareOrigin.GAUGE  # no quiet second can come before a single reading
     return None, TareOrigin.NONE
 
 
@@ -130,13 +139,6 @@ def _scaled(
     if body_mass_kg is not None:
         measured["peak_force_n_per_kg"] = None if peak_n is None else peak_n / body_mass_kg
     return measured
-
-
-def _no_force(body_mass_kg: float | None, lever_arm_m: float | None) -> TrialMetrics:
-    empty: dict[str, float | None] = dict.fromkeys(
-        ("peak_force_n", "raw_peak_force_n", "mean_force_n", "time_to_peak_s", "impulse_n_s")
-    )
-    return _scaled(empty, body_mass_kg, lever_arm_m)
 
 
 def _angle(recording: Recording, signal: Signal, settings: AnalysisSettings) -> Analysis:

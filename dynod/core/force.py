@@ -164,5 +164,6 @@ def seconds_above(t_s: FloatArray, values: FloatArray, level: float) -> float:
     """Return for how long a curve lies above a level, crossings interpolated."""
     low, high = np.minimum(values[1:], values[:-1]), np.maximum(values[1:], values[:-1])
     span = np.where(high > low, high - low, 1.0)
-    share = np.where(low >= level, 1.0, np.clip((high - level) / span, 0.0, 1.0))
+    with np.errstate(over="ignore"):  # a span of nearly nothing: the share is 0 or 1 all the same
+        share = np.where(low >= level, 1.0, np.clip((high - level) / span, 0.0, 1.0))
     return float(np.sum(np.diff(t_s) * share))

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
-from dynod.model.errors import DynodError, UsageError
+from dynod.model.errors import DeviceError, DynodError, UsageError
 
 TIMEOUT_S = 30.0
+_NOT_THERE = "no device of this station is configured there"  # as StationDevices.find says it
 
 
 class DaemonNotRunningError(DynodError):
@@ -48,6 +49,20 @@ class ControlClient:
         """Send one request and return its answer."""
         self._send(request)
         return self._line()
+
+    def lease(self, key: str, value: str) -> bool:
+        """Have the daemon let go of a device (``key`` device or port) until the client hangs up.
+
+        Returns False when the daemon has none there. Raises DeviceError when it keeps it.
+        """
+        answer = self.ask({"op": "lease", key: value})
+        if answer.get("ok"):
+            return True
+        error = answer.get("error")
+        message = error.get("message") if isinstance(error, dict) else None
+        if message == _NOT_THERE:
+            return False
+        raise DeviceError(f"{value}: the daemon keeps it: {message or 'it gives no reason'}")
 
     def watch(self) -> Iterator[dict[str, object]]:
         """Yield what the daemon tells, until it ends; waits without limit."""

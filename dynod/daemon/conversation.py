@@ -1,11 +1,11 @@
 """One open port and one dialogue: drives it, decodes what comes, notices silence."""
 
 import time
+from typing import Protocol
 
-from dynod.daemon.flight import FlightRing
 from dynod.daemon.link import Link
 from dynod.model.errors import DeviceError
-from dynod.model.samples import Decoded
+from dynod.model.samples import Chunk, Decoded
 from dynod.wire.decoder import NOTHING, Decoder
 from dynod.wire.dialogue import DialoguePhase, Step, make_dialogue
 from dynod.wire.profile import Profile
@@ -18,6 +18,16 @@ class StaleError(DeviceError):
     """The stream stalled without an error."""
 
 
+class Tape(Protocol):
+    """Keeps the raw bytes of a port, and when polls went out; times are monotonic seconds."""
+
+    def chunk(self, data: bytes, arrival_s: float) -> None:
+        """Keep what one read returned."""
+
+    def asked(self, at_s: float) -> None:
+        """Keep that a poll was sent."""
+
+
 class Conversation:
     """Speaks with the device behind a link; needs ``begin`` first and ``farewell`` last.
 
@@ -25,14 +35,14 @@ class Conversation:
     """
 
     def __init__(
-        self, link: Link, profile: Profile, decoder: Decoder, ring: FlightRing | None = None
+        self, link: Link, profile: Profile, decoder: Decoder, tape: Tape | None = None
     ) -> None:
         self.link = link
         self.decoder = decoder
         self.heard_s = time.monotonic()
         self._profile = profile
         self._dialogue = make_dialogue(profile)
-        self._ring = ring
+        self._tape = tape
         self._step = Step(DialoguePhase.WAITING)
         self._stale_s = max(profile.stale_s, _FEWEST_MISSED / (profile.rate_hz or _FEWEST_MISSED))
 
@@ -58,8 +68,7 @@ class Conversation:
         """
         chunk = await self.link.next(self._until_s())
         if chunk is not None:
-            if self._ring is not None:
-                self._ring.chunk(chunk.data, chunk.arrival_s)
+            self._record(chunk)
             return self._decoded(self.decoder.feed(chunk), chunk.arrival_s)
         now_s = time.monotonic()
         deadline_s = self.decoder.deadline_s
@@ -85,10 +94,15 @@ class Conversation:
             if chunk is None:
                 self._step = self._dialogue.tick(time.monotonic())
             else:
+                self._record(chunk)
                 decoded = self.decoder.feed(chunk)
                 self._step = self._dialogue.receive(
                     decoded.replies, chunk.arrival_s, data_seen=bool(decoded.blocks)
                 )
+
+    def _record(self, chunk: Chunk) -> None:
+        if self._tape is not None:
+            self._tape.chunk(chunk.data, chunk.arrival_s)
 
     @property
     def _may_stall(self) -> bool:
@@ -111,17 +125,20 @@ class Conversation:
 
     def _take(self, step: Step) -> None:
         """Send what the dialogue wants sent."""
-        if step.phase is DialoguePhase.STREAMING and self.phase is not step.phase:
+        streams = step.phase is DialoguePhase.STREAMING and self.phase is not step.phase
+        if streams:
             self.heard_s = time.monotonic()
         self._step = step
         if step.unit is not None:
             self.decoder.use_unit(step.unit)
         if step.phase is DialoguePhase.FAILED:
             raise DeviceError(f"{self.link.port.path}: {step.problem}")
+        if step.send or (streams and self._profile.single_reading):
+            self.decoder.settle()
         if step.polls:
             asked_s = time.monotonic()
             self.decoder.asked(asked_s)
-            if self._ring is not None:
-                self._ring.asked(asked_s)
+            if self._tape is not None:
+                self._tape.asked(asked_s)
         if step.send:
             self.link.write(step.send)

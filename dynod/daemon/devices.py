@@ -91,6 +91,7 @@ class StationDevices:
                 streaming=runner.streaming,
                 has_button=runner.profile.has_button,
                 role=self._uses[runner.identity.device_id].role,
+                single_reading=runner.profile.single_reading,
             )
             for runner in self
         )
@@ -145,8 +146,14 @@ class StationDevices:
         return tare_n if segment == self[device_id].stream.recorder.segment else None
 
     def take_tare(self, device_id: str | None) -> float:
-        """Take one quiet second as the fallback tare; raises Refused when it is not quiet."""
-        picked = pick_device(self.roster(), Kind.FORCE, named=device_id).identity.device_id
+        """Take one quiet second as the fallback tare; raises Refused when there is none."""
+        device = pick_device(self.roster(), Kind.FORCE, named=device_id)
+        if device.single_reading:
+            raise Refused(
+                ErrorCode.DEVICE_UNAVAILABLE,
+                "this gauge sends single readings: zero it on the gauge itself",
+            )
+        picked = device.identity.device_id
         recorder = self[picked].stream.recorder
         block = recorder.tail(1.0)
         outcome = quiet_second(block.t_s, recorder.newtons(block), self._settings)

@@ -94,10 +94,13 @@ class Displays:
         return Outgoing(self._letterhead.topics.device_status(device_id), payload, retain=True)
 
     def live(self, runner: DeviceRunner) -> Outgoing:
-        """Return the newest value of a device; force is held against its resting level."""
-        recorder = runner.stream.recorder
-        value = recorder.latest
-        if value is not None and runner.identity.kind is Kind.FORCE:
+        """Return the newest value of a device; force is held against its resting level.
+
+        Single readings know no rest: the last one before would pass for it.
+        """
+        value = runner.stream.recorder.latest
+        rests = runner.identity.kind is Kind.FORCE and not runner.profile.single_reading
+        if value is not None and rests:
             value -= runner.resting_n or 0.0
         payload = render_live(
             runner.identity.kind, value, at=_now(), phase=self._station.state.phase

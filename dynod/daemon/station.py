@@ -37,7 +37,7 @@ from dynod.session.inputs import (
 from dynod.session.recorder import Began
 from dynod.session.replies import ErrorCode, Refused
 from dynod.session.state import State, settled
-from dynod.session.steps import BeginRecording, Context, EndRecording, Rules, Step
+from dynod.session.steps import BeginRecording, Context, EndRecording, Rules, Step, TakeReading
 from dynod.session.workflow import commit_failed, step
 from dynod.store.change import StoredReply
 from dynod.store.outbox import OutboxRow
@@ -177,6 +177,8 @@ class Station:
             self._begin_recording(result.effect, at)
         elif isinstance(result.effect, EndRecording):
             self._end_recording(result.effect, at)
+        elif isinstance(result.effect, TakeReading):
+            self._take_reading(result.effect, at)
         if result.state.phase is Phase.ANALYSING:
             # The analysis is on its way and mostly over before a display could be drawn.
             asyncio.get_running_loop().call_later(SHOW_ANALYSING_S, self._show_if, result.state)
@@ -207,12 +209,23 @@ class Station:
 
     def _begin_recording(self, effect: BeginRecording, at: StreamMoment | None) -> None:
         device = self._devices[effect.device_id]
-        calibration = self._devices.calibration(effect.device_id, instant())
-        device.stream.recorder.set_calibration(calibration)
-        self._take = _Take(calibration)
+        self._fix_calibration(effect.device_id)
         device.begin(self._devices.stream_time(at, effect.device_id), effect.started_by)
         if not device.streaming:  # lost while the reply was being stored
             self._tasks.create_task(device.stream.broken())
+
+    def _take_reading(self, effect: TakeReading, at: StreamMoment | None) -> None:
+        at_s = self._devices.stream_time(at, effect.device_id)
+        if at_s is None:
+            raise RuntimeError("a reading without its moment")
+        self._fix_calibration(effect.device_id)
+        self._begin_analysis(self._devices[effect.device_id].stream.recorder.reading(at_s))
+
+    def _fix_calibration(self, device_id: str) -> None:
+        """Let the trial that begins now keep the calibration of now."""
+        calibration = self._devices.calibration(device_id, instant())
+        self._devices[device_id].stream.recorder.set_calibration(calibration)
+        self._take = _Take(calibration)
 
     def _end_recording(self, effect: EndRecording, at: StreamMoment | None) -> None:
         recorder = self._devices[effect.device_id].stream.recorder

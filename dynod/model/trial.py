@@ -27,10 +27,11 @@ class ResultStatus(StrEnum):
 
 
 class TareOrigin(StrEnum):
-    """Where the tare came from."""
+    """Where the tare came from; ``gauge`` is 0 N, the gauge having been zeroed on itself."""
 
     PREROLL = "preroll"
     COMMAND = "command"
+    GAUGE = "gauge"
     NONE = "none"
 
 
@@ -53,7 +54,8 @@ class Recording:
     disconnect, bytes_lost, checksum, queue_overflow, discarded). ``axis`` and ``mount_sign`` pick
     and orient the channel; ``pelvis_deg`` (n,) is the second inclinometer's calibrated angle
     at the block's times, or None. ``nominal_rate_hz`` is the profile's,
-    0 where readings are sent by hand.
+    0 where readings are sent by hand. Such a reading is a recording of one sample, without
+    pre-roll, whose ``start_s`` is its ``end_s``.
     """
 
     block: SampleBlock

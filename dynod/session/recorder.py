@@ -146,16 +146,16 @@ class Recorder:
         block = self._joined().between(first_s, end_s)
         hurt = [flag for t_s, flag in self._rejects if first_s <= t_s <= end_s]
         self._trim()
-        return Recording(
-            block=block,
-            start_s=start_s,
-            end_s=end_s,
-            started_by=running.started_by,
-            nominal_rate_hz=self.source.nominal_rate_hz,
-            flags=tuple(dict.fromkeys((*running.flags, *hurt, *flags))),
-            axis=self.source.axis,
-            mount_sign=self.source.mount_sign,
-        )
+        kept = tuple(dict.fromkeys((*running.flags, *hurt, *flags)))
+        return self._recording(block, start_s, end_s, running.started_by, kept)
+
+    def reading(self, at_s: float) -> Recording:
+        """Return the one sample at a stream time as a recording of its own.
+
+        What came before it, samples and lost bytes alike, belongs to other readings.
+        """
+        block = self._joined().between(at_s, at_s)
+        return self._recording(block, at_s, at_s, StartedBy.READING, ())
 
     def reject(self, reject: Reject) -> None:
         """Remember bytes that became no sample: they reject a trial that they fall into."""
@@ -214,6 +214,25 @@ class Recorder:
     def newtons(self, block: SampleBlock) -> FloatArray:
         """Return a block's channel in N (or deg) under the current calibration, (n,)."""
         return self._to_units(block)
+
+    def _recording(
+        self,
+        block: SampleBlock,
+        start_s: float,
+        end_s: float,
+        started_by: StartedBy,
+        flags: tuple[Flag, ...],
+    ) -> Recording:
+        return Recording(
+            block=block,
+            start_s=start_s,
+            end_s=end_s,
+            started_by=started_by,
+            nominal_rate_hz=self.source.nominal_rate_hz,
+            flags=flags,
+            axis=self.source.axis,
+            mount_sign=self.source.mount_sign,
+        )
 
     def _to_units(self, block: SampleBlock) -> FloatArray:
         values = self._calibration.apply(block.channel(self.source.axis))

@@ -10,12 +10,16 @@ from dynod.session.replies import ErrorCode, Refused
 
 @dataclass(frozen=True, slots=True)
 class StationDevice:
-    """A configured device as the workflow sees it at the time of an input."""
+    """A configured device as the workflow sees it at the time of an input.
+
+    ``single_reading``: it sends a reading when its own key is pressed, and nothing else.
+    """
 
     identity: DeviceIdentity
     streaming: bool
     has_button: bool = False
     role: Role = Role.LIMB
+    single_reading: bool = False
 
     def measures(self, kind: Kind) -> bool:
         """Tell whether trials of a kind are recorded with this device."""

@@ -14,7 +14,7 @@ from dynod.session.recorder import Began, Ended, Recorder, Source
 
 
 class SoloTrials:
-    """Cuts recordings out of one device's stream, by button or by onset."""
+    """Cuts recordings out of one device's stream, by button, by onset, or one a reading."""
 
     def __init__(
         self,
@@ -24,10 +24,12 @@ class SoloTrials:
         settings: AnalysisSettings,
         *,
         reports_release: bool,
+        single_reading: bool = False,
     ) -> None:
         self._recorder = Recorder(source, settings, calibration)
         self._button = Button(reports_release=reports_release)
-        self._by_itself = trigger is Trigger.ONSET
+        self._single_reading = single_reading
+        self._by_itself = trigger is Trigger.ONSET and not single_reading
         self._rearm()
 
     def feed(self, decoded: Decoded) -> list[Recording]:
@@ -63,6 +65,8 @@ class SoloTrials:
         act = self._button.feed(event)
         if act is None:
             return []
+        if self._single_reading:
+            return [self._recorder.reading(act.t_s)]
         if not self._recorder.recording:
             if act.gesture is Gesture.PRESS:
                 self._recorder.begin(act.t_s, StartedBy.PRESS)

@@ -54,6 +54,13 @@ class EndRecording:
 
 
 @dataclass(frozen=True, slots=True)
+class TakeReading:
+    """The one reading that a device sent at this moment is the recording of the running trial."""
+
+    device_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class RecordChange:
     """Records that must be committed, in one transaction, before the state counts."""
 
@@ -72,7 +79,7 @@ class Step:
 
     state: State
     change: RecordChange = field(default_factory=RecordChange)
-    effect: BeginRecording | EndRecording | None = None
+    effect: BeginRecording | EndRecording | TakeReading | None = None
     reply: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -23,6 +23,7 @@ from dynod.session.steps import (
     EndRecording,
     RecordChange,
     Step,
+    TakeReading,
     advance,
     require,
     session_of,
@@ -45,23 +46,32 @@ def begin(
     pressed: str | None = None,
     named: str | None = None,
 ) -> Step:
-    """Begin a trial in the next slot, with the one device that fits."""
+    """Begin a trial in the next slot, with the one device that fits.
+
+    With a device that sends single readings, its own press brings the whole trial.
+    """
     slot = state.next
     if slot is None:
         raise RuntimeError("phase ready without an open slot")
-    device_id = pick_device(
-        context.devices, slot.test.kind, pressed=pressed, named=named
-    ).identity.device_id
+    device = pick_device(context.devices, slot.test.kind, pressed=pressed, named=named)
+    device_id = device.identity.device_id
+    if device.single_reading and pressed != device_id:
+        raise Refused(
+            ErrorCode.DEVICE_UNAVAILABLE, "this gauge sends its reading at its own key: press it"
+        )
     running = Running(
         result_id=context.rules.new_id(),
         slot=slot,
         device_id=device_id,
         started_at=context.now.wall,
         clock_synced=context.now.clock_synced,
-        started_by=started_by,
+        started_by=StartedBy.READING if device.single_reading else started_by,
     )
+    begun = replace(state, running=running, rest_until=None)
+    if device.single_reading:
+        return Step(replace(begun, phase=Phase.ANALYSING), effect=TakeReading(device_id))
     return Step(
-        replace(state, phase=Phase.RECORDING, running=running, rest_until=None),
+        replace(begun, phase=Phase.RECORDING),
         effect=BeginRecording(device_id, started_by),
         reply={"result_id": str(running.result_id)},
     )
@@ -77,6 +87,18 @@ def stop_trial(state: State, given: StopTrial, context: Context) -> Step:
         raise Refused(ErrorCode.NOT_FOUND, "no device of this id", "device")
     if state.running and given.device_id not in {None, state.running.device_id}:
         raise Refused(ErrorCode.INVALID_VALUE, "another device is recording", "device")
+    return end_running(state)
+
+
+def end_by_press(state: State, context: Context, pressed: str) -> Step:
+    """End the recording at the press of any button, unless the press is a reading of its own."""
+    slot = state.next
+    if slot is not None and any(
+        device.single_reading and device.measures(slot.test.kind)
+        for device in context.devices
+        if device.identity.device_id == pressed
+    ):
+        raise Refused(ErrorCode.WRONG_PHASE, "another device is recording: end its trial first")
     return end_running(state)
 
 

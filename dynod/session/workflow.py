@@ -109,7 +109,7 @@ def _toggle(state: State, given: Toggle, context: Context) -> Step:
         case Phase.READY:
             return trials.begin(state, context, StartedBy.PRESS, pressed=given.device_id)
         case Phase.RECORDING:
-            return trials.end_running(state)
+            return trials.end_by_press(state, context, given.device_id)
         case Phase.ANALYSING:
             raise Refused(ErrorCode.WRONG_PHASE, "the last trial is being analysed")
         case Phase.COMPLETE:

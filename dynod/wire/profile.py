@@ -206,6 +206,8 @@ class Profile(Part):
             raise ValueError(f"the clock {self.clock.kind} does not fit {self.dialogue.kind}")
         if not self.forbidden and not isinstance(self.dialogue, FreeRunning):
             raise ValueError("forbidden must name what would tare, zero or set the device")
+        if self.single_reading and (self.kind is Kind.ANGLE or events_of(self.framing)):
+            raise ValueError("press_to_send is for forces, and its key needs no events")
         self._check_units()
         return self
 

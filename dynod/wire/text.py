@@ -123,8 +123,9 @@ class TextReplies:
         """Take bytes; an answer counts from where it begins up to its line feed."""
         *lines, rest = (self._line + data).split(b"\n")
         for line in lines:
-            match = self._pattern.search(line.removesuffix(b"\r")) if self._pattern else None
-            if match is not None and match.end() == len(line.removesuffix(b"\r")):
+            text = line[-self._LONGEST :].removesuffix(b"\r")  # as if it had come byte by byte
+            match = self._pattern.search(text) if self._pattern else None
+            if match is not None and match.end() == len(text):
                 self._sink.reply(match[0])
         self._line = rest[-self._LONGEST :]
 

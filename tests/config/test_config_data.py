@@ -118,7 +118,7 @@ def test_the_mistakes_of_all_files_are_shown(tmp_path: Path) -> None:
 def test_every_shipped_profile_is_called_as_its_folder() -> None:
     profiles = load_profiles(None)
     assert {"chronojump_force_sensor", "witmotion_wt901"} <= profiles.keys()
-    assert all(profile.name == name for name, profile in profiles.items())
+    assert all(profile.key == name for name, profile in profiles.items())
 
 
 SHIPPED = data_folder("devices") / "chronojump_force_sensor" / "profile.toml"

@@ -270,12 +270,17 @@ def test_a_device_too_slow_for_the_filter_warns(rate_hz: float) -> None:
     assert analysis.metrics["peak_force_n"] == pytest.approx(400.0)
 
 
-def one_reading(fallback_tare_n: float | None) -> Analysis:
+def one_reading(
+    fallback_tare_n: float | None = None,
+    newtons: float = 123.4,
+    status: int = 0,
+) -> Analysis:
     return analysed(
         np.array([1.0]),
-        np.array([123.4]),
+        np.array([newtons]),
         started_by=StartedBy.READING,
         fallback_tare_n=fallback_tare_n,
+        status=np.array([status], np.uint8),
     )
 
 
@@ -287,13 +292,31 @@ def test_a_trial_of_one_reading_is_a_peak_and_says_so() -> None:
     }
     assert set(analysis.flags) == {Flag.SHORT_PREROLL, Flag.SINGLE_READING}
     assert analysis.valid
+    assert (analysis.tare_n, analysis.tare_origin) == (0.4, TareOrigin.COMMAND)
     assert analysis.sample_rate_hz is None
 
 
-def test_a_trial_of_one_reading_without_a_tare_is_invalid() -> None:
-    analysis = one_reading(None)
-    assert Flag.NO_BASELINE in analysis.flags
+def test_a_trial_of_one_reading_rests_on_the_gauge_s_own_zero() -> None:
+    """Without a ``tare`` command nothing is subtracted: 123.4 − 0 = 123.4 N."""
+    analysis = one_reading()
+    assert analysis.metrics == {"peak_force_n": 123.4, "raw_peak_force_n": 123.4}
+    assert set(analysis.flags) == {Flag.SHORT_PREROLL, Flag.SINGLE_READING}
+    assert analysis.valid
+    assert (analysis.tare_n, analysis.tare_origin) == (0.0, TareOrigin.GAUGE)
+
+
+@pytest.mark.parametrize(("newtons", "valid"), [(19.9, False), (20.0, True), (-123.4, False)])
+def test_a_reading_below_twenty_newtons_is_no_contraction(newtons: float, valid: bool) -> None:
+    analysis = one_reading(newtons=newtons)
+    assert analysis.valid is valid
+    assert (Flag.NO_CONTRACTION in analysis.flags) is not valid
+
+
+def test_a_reading_at_the_device_s_limit_is_no_number() -> None:
+    analysis = one_reading(newtons=math.nan, status=SampleStatus.OVERLOAD)
+    assert {Flag.OVERLOAD, Flag.SINGLE_READING} <= set(analysis.flags)
     assert not analysis.valid
+    assert analysis.metrics == {"peak_force_n": None, "raw_peak_force_n": None}
 
 
 @pytest.mark.parametrize(("flag", "valid"), [(Flag.TIMEOUT, True), (Flag.DISCONNECT, False)])

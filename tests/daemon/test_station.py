@@ -22,19 +22,20 @@ from dynod.core.settings import AnalysisSettings
 from dynod.daemon.commands import CommandService
 from dynod.daemon.device import DeviceRunner, Where
 from dynod.daemon.devices import DeviceUse, StationDevices
+from dynod.daemon.displays import Displays
 from dynod.daemon.ports import LineSettings
-from dynod.daemon.whereabouts import Place
 from dynod.daemon.records import Letterhead
 from dynod.daemon.station import Station
 from dynod.daemon.stream import Stream
+from dynod.daemon.whereabouts import Place
 from dynod.daemon.writer import Writer
 from dynod.model.calibration import Calibration, CalibrationStatus
 from dynod.model.device import DeviceIdentity, DeviceState, Trigger
 from dynod.model.errors import StorageError
 from dynod.model.flags import Flag
-from dynod.model.samples import Decoded, SampleBlock
+from dynod.model.samples import Decoded, DeviceEvent, EventKind, SampleBlock, SampleStatus
 from dynod.model.session import Identifier, Patient, Phase
-from dynod.model.trial import Analysis, Recording, Trial
+from dynod.model.trial import Analysis, Recording, StartedBy, Trial
 from dynod.publish.topics import Topics
 from dynod.session.buttons import Button, ButtonAct, Gesture
 from dynod.session.inputs import EndSession, Instant, StartSession, StartTrial, StopTrial
@@ -43,7 +44,9 @@ from dynod.session.replies import ErrorCode, Refused
 from dynod.session.state import State
 from dynod.session.steps import Rules
 from dynod.store.change import StoredReply
+from dynod.store.outbox import OutboxCounts
 from dynod.store.store import Store
+from dynod.wire.profile import Profile
 from tests.support.builders import START, analysis, battery, force_test, rules
 
 P = ParamSpec("P")
@@ -81,17 +84,20 @@ class MoodyWriter(Writer):
 class Bench:
     """A station with one gauge; the test is its patient and its therapist."""
 
-    def __init__(self, store: Store, chosen: Rules, tasks: asyncio.TaskGroup) -> None:
+    def __init__(
+        self, store: Store, chosen: Rules, tasks: asyncio.TaskGroup, profile: Profile
+    ) -> None:
         self.store = store
         self.writer = MoodyWriter(store)
         self.shown: list[tuple[int, State]] = []
         self.t_s = 0.0
         self._news = asyncio.Event()
-        profile = load_profiles(None)["chronojump_force_sensor"]
         nominal = Calibration(CalibrationStatus.NONE, profile.nominal_coefficients)
-        source = Source(profile.kind, profile.channels, profile.channels[0], RATE_HZ)
+        rate_hz = 0.0 if profile.single_reading else RATE_HZ
+        source = Source(profile.kind, profile.channels, profile.channels[0], rate_hz)
         recorder = Recorder(source, AnalysisSettings(), nominal)
-        self.stream = Stream("hhd-1", Button(reports_release=True), recorder, self)
+        button = Button(reports_release=profile.reports_release)
+        self.stream = Stream("hhd-1", button, recorder, self)
         self.runner = DeviceRunner(
             DeviceIdentity("hhd-1", profile.name, profile.kind),
             profile,
@@ -110,11 +116,12 @@ class Bench:
             allow_nominal=True,
             latest_time=store.latest_time(),
         )
+        self.letterhead = Letterhead(Topics("clinic", "room"), "clinic", "room", str(store.stream))
         self.station = Station(
             chosen,
             self.devices,
             self.writer,
-            Letterhead(Topics("clinic", "room"), "clinic", "room", str(store.stream)),
+            self.letterhead,
             AnalysisSettings(),
             tasks,
             State(),
@@ -153,6 +160,19 @@ class Bench:
     async def press(self, gesture: Gesture = Gesture.PRESS) -> None:
         await self.station.gesture("hhd-1", ButtonAct(gesture, self.t_s))
 
+    async def read(self, newtons: float, status: int = 0) -> None:
+        """Press the key of a press-to-send gauge, a second after whatever was before."""
+        self.t_s += 1.0
+        block = SampleBlock(
+            np.array([self.t_s]),
+            np.array([[newtons]]),
+            np.array([status], np.uint8),
+            ("force",),
+            segment=0,
+        )
+        press = DeviceEvent(EventKind.PRESS, self.t_s, 0)
+        await self.stream.feed(Decoded((block,), (press,)), self.t_s)
+
     async def until(self, *phases: Phase) -> None:
         async with asyncio.timeout(TIMEOUT_S):
             while self.phase not in phases:
@@ -181,10 +201,13 @@ class Bench:
 
 
 @asynccontextmanager
-async def bench(folder: Path, chosen: Rules | None = None) -> AsyncIterator[Bench]:
+async def bench(
+    folder: Path, chosen: Rules | None = None, profile: Profile | None = None
+) -> AsyncIterator[Bench]:
+    gauge = profile or load_profiles(None)["chronojump_force_sensor"]
     store = Store.open(folder / "dynod.db", now=START)
     async with asyncio.TaskGroup() as tasks:
-        made = Bench(store, chosen or rules(confirm_change=False), tasks)
+        made = Bench(store, chosen or rules(confirm_change=False), tasks, gauge)
         try:
             yield made
             await made.until(Phase.IDLE, Phase.RECORDING, *SETTLED)
@@ -493,6 +516,139 @@ async def test_two_movements_ask_for_an_acknowledgement(tmp_path: Path) -> None:
         await room.press()
         await room.trial()
         assert room.phase is Phase.CONFIRM
+
+
+# -- a gauge that sends single readings -------------------------------------------------------
+
+
+PRESS_TO_SEND = Profile.model_validate(
+    {
+        "name": "press_gauge",
+        "title": "a gauge that sends at its key",
+        "kind": "force",
+        "channels": ["force"],
+        "unit": "N",
+        "push_sign": 1,
+        "hardware": "never",
+        "sources": ["this test"],
+        "forbidden": ["zero"],
+        "framing": {"kind": "pattern_line", "patterns": [r"(?P<force>\d+\.\d)"]},
+        "clock": {"kind": "arrival"},
+        "dialogue": {"kind": "press_to_send"},
+    }
+)
+
+
+async def test_a_reading_in_ready_is_a_trial_of_that_one_sample(tmp_path: Path) -> None:
+    async with bench(tmp_path, rules(), PRESS_TO_SEND) as room:
+        phases = []
+        for newtons in (1.0, 2.0):  # begins the session; has seen the side
+            await room.read(newtons)
+            phases.append(room.phase)
+        assert phases == [Phase.CONFIRM, Phase.READY]
+        assert await room.stored() == []
+        for newtons in (150.0, 149.0):
+            await room.read(newtons)
+            await room.until(*SETTLED)
+        assert room.phase is Phase.CONFIRM  # the other side
+        trials = await room.stored()
+        assert [trial.slot.trial_number for trial in trials] == [1, 2]
+        kept = [await room.writer.call(room.store.recording, trial.result_id) for trial in trials]
+        for recording, t_s, newtons in zip(kept, (3.0, 4.0), (150.0, 149.0), strict=True):
+            assert recording is not None
+            assert recording.started_by is StartedBy.READING
+            assert (recording.start_s, recording.end_s) == (t_s, t_s)
+            assert recording.block.t_s.tolist() == [t_s]
+            assert recording.block.values.tolist() == [[newtons]]
+
+
+async def test_of_two_readings_within_300_ms_the_second_is_a_bounce(tmp_path: Path) -> None:
+    async with bench(tmp_path, profile=PRESS_TO_SEND) as room:
+        await room.start()
+        await room.read(150.0)
+        room.t_s -= 0.75
+        await room.read(80.0)
+        await room.until(*SETTLED)
+        assert len(await room.stored()) == 1
+        assert room.station.refused == Counter()
+
+
+async def test_a_reading_during_the_analysis_is_refused_and_counted(
+    tmp_path: Path, analysing: threading.Event
+) -> None:
+    async with bench(tmp_path, profile=PRESS_TO_SEND) as room:
+        await room.start()
+        analysing.clear()
+        await room.read(150.0)
+        await room.read(149.0)
+        assert room.phase is Phase.ANALYSING
+        assert room.station.refused == Counter({ErrorCode.WRONG_PHASE: 1})
+        analysing.set()
+        await room.until(*SETTLED)
+        assert len(await room.stored()) == 1
+
+
+async def test_neither_trial_start_nor_tare_work_without_the_gauges_own_key(
+    tmp_path: Path,
+) -> None:
+    async with bench(tmp_path, profile=PRESS_TO_SEND) as room:
+        commands = service(room)
+        await room.start()
+        started = json.loads(await commands.handle("trial.start", request(1)))
+        assert started["error"]["code"] == "device_unavailable"
+        assert started["error"]["message"] == (
+            "this gauge sends its reading at its own key: press it"
+        )
+        tared = json.loads(await commands.handle("tare", request(2)))
+        assert tared["error"]["code"] == "device_unavailable"
+        assert tared["error"]["message"] == (
+            "this gauge sends single readings: zero it on the gauge itself"
+        )
+        assert json.loads(await commands.handle("trial.stop", request(3)))["ok"] is True
+        assert room.phase is Phase.READY
+
+
+async def test_the_end_of_the_session_waits_for_a_reading(
+    tmp_path: Path, analysing: threading.Event
+) -> None:
+    async with bench(tmp_path, profile=PRESS_TO_SEND) as room, asyncio.TaskGroup() as tasks:
+        await room.start()
+        analysing.clear()
+        await room.read(150.0)
+        ending = tasks.create_task(room.station.give(EndSession()))
+        await asyncio.sleep(0)  # let it begin to wait
+        assert not ending.done()
+        analysing.set()
+        await room.until(Phase.IDLE)
+        (trial,) = await room.stored()
+        assert trial.valid
+
+
+async def test_a_reading_that_cannot_be_saved_is_taken_again(tmp_path: Path) -> None:
+    async with bench(tmp_path, profile=PRESS_TO_SEND) as room:
+        await room.start()
+        room.writer.failures = 1
+        await room.read(150.0)
+        await room.until(*SETTLED)
+        assert (room.phase, await room.stored()) == (Phase.READY, [])
+        assert room.station.state.problem == "storage: dynod.db: the disk is full"
+        await room.read(149.0)
+        await room.until(*SETTLED)
+        assert len(await room.stored()) == 1
+
+
+async def test_the_live_value_of_single_readings_is_what_the_gauge_shows(tmp_path: Path) -> None:
+    async with bench(tmp_path, profile=PRESS_TO_SEND) as room:
+        displays = Displays(
+            room.station, room.devices, room.letterhead, "dynod test", OutboxCounts(0, 0, 0), 0
+        )
+        assert json.loads(displays.live(room.runner).payload)["force_n"] is None
+        await room.read(40.0)
+        room.t_s -= 0.5  # two readings within the second that a stream's baseline looks back
+        await room.read(90.0)
+        assert json.loads(displays.live(room.runner).payload)["force_n"] == 90.0
+        await room.read(np.nan, SampleStatus.OVERLOAD)
+        assert json.loads(displays.live(room.runner).payload)["force_n"] is None
 
 
 # -- commands ---------------------------------------------------------------------------------

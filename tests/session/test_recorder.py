@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from dynod.core.settings import AnalysisSettings
 from dynod.model.clinical import Kind
 from dynod.model.flags import Flag
-from dynod.model.samples import Reject, RejectReason, SampleBlock
+from dynod.model.samples import Reject, RejectReason, SampleBlock, SampleStatus
 from dynod.model.trial import Recording, StartedBy
 from dynod.session.recorder import LATE_BEGIN_S, Began, Ended, Recorder, Source
 from tests.support.builders import NOMINAL
@@ -305,3 +305,43 @@ def test_an_hour_of_rubbish_takes_no_memory(seconds: float) -> None:
         reject(recorder, (RejectReason.CHECKSUM, RejectReason.GARBAGE)[number % 2])
 
     assert growth_bytes(rubbish, 20_000) < 20_000
+
+
+def reading(t_s: float, newtons: float, status: int = 0) -> SampleBlock:
+    """What a gauge sends at a press of its own key."""
+    return SampleBlock(
+        np.array([t_s]), np.array([[newtons]]), np.array([status], np.uint8), ("force",), segment=0
+    )
+
+
+def test_a_reading_is_a_recording_of_its_own() -> None:
+    recorder = fresh()
+    feed(recorder, reading(7.0, 90.0), reading(7.5, 110.0))
+    recording = recorder.reading(7.5)
+    # The one of half a second before lies within the pre-roll of a stream, and is another trial.
+    assert recording.block.t_s.tolist() == [7.5]
+    assert recording.block.values.tolist() == [[110.0]]
+    assert (recording.start_s, recording.end_s) == (7.5, 7.5)
+    assert recording.started_by is StartedBy.READING
+    assert not recorder.recording
+
+
+def test_what_was_lost_before_a_reading_does_not_hurt_it() -> None:
+    recorder = fresh()
+    reject(recorder)
+    feed(recorder, reading(7.0, 90.0))
+    reject(recorder, RejectReason.CHECKSUM)
+    feed(recorder, reading(7.5, 110.0))
+    assert recorder.reading(7.5).flags == ()
+
+
+def test_a_reading_keeps_the_status_that_the_device_gave_it() -> None:
+    recorder = fresh()
+    feed(recorder, reading(7.0, np.nan, SampleStatus.OVERLOAD))
+    assert recorder.reading(7.0).block.status.tolist() == [SampleStatus.OVERLOAD]
+
+
+def test_no_sample_of_another_moment_passes_for_a_reading() -> None:
+    recorder = fresh()
+    feed(recorder, reading(7.0, 90.0))
+    assert len(recorder.reading(7.25).block) == 0

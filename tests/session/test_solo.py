@@ -50,6 +50,19 @@ def solo(trigger: Trigger) -> SoloTrials:
     return SoloTrials(source, trigger, NOMINAL, AnalysisSettings(), reports_release=True)
 
 
+def readings(*times_s: float) -> Decoded:
+    """Readings of a press-to-send gauge: 100 N, 150 N … and a press at the time of each."""
+    count = len(times_s)
+    block = SampleBlock(
+        np.array(times_s),
+        100.0 + 50.0 * np.arange(count, dtype=np.float64).reshape(count, 1),
+        np.zeros(count, np.uint8),
+        ("force",),
+        segment=0,
+    )
+    return Decoded((block,), tuple(DeviceEvent(EventKind.PRESS, t_s, 0) for t_s in times_s))
+
+
 def replay(trials: SoloTrials, whole: Decoded, size: int) -> list[Recording]:
     """Feed a stream ``size`` samples at a time; marks come with the samples that they follow."""
     (block,) = whole.blocks
@@ -125,4 +138,24 @@ def test_a_recording_without_an_end_is_given_at_the_end_of_the_stream(size: int)
     trials = solo(Trigger.BUTTON)
     assert replay(trials, Decoded((curve((5.0, 50.0)),), presses("R2.0 r2.125")), size) == []
     assert spans(trials.finish()) == [(2.125, 5.0 - 1 / RATE_HZ, (Flag.DISCONNECT,))]
+    assert trials.finish() == []
+
+
+@CHUNKS
+@pytest.mark.parametrize("trigger", list(Trigger))
+def test_every_reading_that_is_no_bounce_is_a_recording(size: int, trigger: Trigger) -> None:
+    trials = SoloTrials(
+        Source(Kind.FORCE, ("force",), "force", 0.0),
+        trigger,
+        NOMINAL,
+        AnalysisSettings(),
+        reports_release=False,
+        single_reading=True,
+    )
+    # The second comes 0.25 s after the first (a bounce: less than 300 ms), the third 0.5 s.
+    done = replay(trials, readings(5.0, 5.25, 5.5, 40.0), size)
+    assert [item.block.t_s.tolist() for item in done] == [[5.0], [5.5], [40.0]]
+    assert [item.block.values.tolist() for item in done] == [[[100.0]], [[200.0]], [[250.0]]]
+    assert spans(done) == [(5.0, 5.0, ()), (5.5, 5.5, ()), (40.0, 40.0, ())]
+    assert {item.started_by for item in done} == {StartedBy.READING}
     assert trials.finish() == []
