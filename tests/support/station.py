@@ -39,10 +39,7 @@ url = "mqtt://127.0.0.1:{broker}"
 [storage]
 path = "dynod.db"
 
-[[device]]
-id = "hhd-1"
-profile = "{profile}"
-port = "gauge"
+{first_device}
 
 {more}
 
@@ -55,6 +52,13 @@ socket = "control.sock"
 
 [calibration]
 allow_nominal = true
+"""
+
+FIRST_DEVICE = """\
+[[device]]
+id = "hhd-1"
+profile = "{profile}"
+port = "gauge"
 """
 
 TEST = """\
@@ -268,7 +272,10 @@ class Daemon:
             CONFIG.format(
                 broker=broker,
                 broker_lines=options.get("broker_lines", ""),
-                profile=options.get("profile", "quick_gauge"),
+                first_device=options.get(
+                    "first_device",
+                    FIRST_DEVICE.format(profile=options.get("profile", "quick_gauge")),
+                ),
                 more=options.get("more", ""),
                 session=options.get("session", ""),
             )
