@@ -137,7 +137,7 @@ class StationDevices:
             serial_number=runner.identity.serial_number,
             nominal_coefficients=runner.profile.nominal_coefficients,
             at=self._latest_time,
-            allow_nominal=self._allow_nominal,
+            allow_nominal=self._allow_nominal and runner.profile.has_nominal_scale,
         )
 
     def fallback_tare_n(self, device_id: str) -> float | None:

@@ -144,7 +144,7 @@ class Simulation(Part):
     braces, each with a format as in Python (``{force:.2f}``); ``unit`` is what stands for it.
     ``answers`` maps what is sent to the device to what it answers; ``banner`` comes after opening.
     ``press`` and ``release`` are lines of the button. ``full_scale`` is the largest reading in the
-    profile's unit; beyond it comes ``overload``, or the profile's saturation value.
+    unit on the wire; beyond it comes ``overload``, or the profile's saturation value.
     ``counts_per_newton`` is for devices that send bare counts.
     """
 
@@ -257,6 +257,11 @@ class Profile(Part):
             "rate_hz": self.rate_hz is None and not self.single_reading,
         }
         return tuple(key for key, open_ in missing.items() if open_)
+
+    @property
+    def has_nominal_scale(self) -> bool:
+        """Whether its numbers are a force or an angle without a certificate; counts are not."""
+        return self.unit not in {None, Unit.COUNT}
 
     @property
     def nominal_coefficients(self) -> tuple[float, float]:

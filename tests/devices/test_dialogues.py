@@ -106,8 +106,8 @@ def check_sent(profile: Profile, heard: list[bytes]) -> None:
         assert phrase_bytes(command) not in stream
     setup = profile.setup
     if setup is not None:
-        for command in (*setup.rates.values(), *setup.baudrates.values(), setup.save):
-            assert command is None or phrase_bytes(command) not in stream
+        for setting in (*setup.rates.values(), *setup.baudrates.values(), setup.save):
+            assert setting is None or phrase_bytes(setting) not in stream
 
 
 def expected_values(profile: Profile, device: ProfileDevice) -> list[tuple[float, ...]]:
