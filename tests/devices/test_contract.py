@@ -185,3 +185,16 @@ def test_a_fact_that_is_missing_is_not_guessed(profile: Profile) -> None:
     if isinstance(profile.framing, FixedFrame) and profile.framing.checksum == "none":
         assert profile.limits is not None
     assert profile.forbidden or isinstance(profile.dialogue, FreeRunning)
+
+
+def test_the_table_of_shipped_devices_is_complete() -> None:
+    """What devices/README.md lists is what there is, and what each of them asks of a site."""
+    text = (DEVICES / "README.md").read_text(encoding="utf-8")
+    table = text.partition("## Shipped devices")[2]
+    rows = {line.split("](")[0][3:]: line for line in table.splitlines() if line.startswith("| [")}
+    assert rows.keys() == {folder.name for folder in FOLDERS}
+    for name, row in rows.items():
+        family = profiles_in(DEVICES / name)
+        assert all(f"`{key}`" in row for key in family[name].open_questions), name
+        variants = {profile.variant for profile in family.values()} - {None}
+        assert all(f"`{variant}`" in row for variant in variants), name
