@@ -11,6 +11,7 @@ import typer
 from dynod.model.clinical import InvolvedSide, Movement, Side
 from dynod.model.device import Trigger
 from dynod.model.errors import DynodError
+from dynod.model.units import Unit
 
 DEFAULT_CONFIG = Path("/etc/dynod/dynod.toml")
 
@@ -21,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-devices = typer.Typer(help="The devices that dynod knows, and captures of them.")
+devices = typer.Typer(help="Ports and devices: find, look at, set and record them.")
 results = typer.Typer(help="What was measured on this station.")
 session = typer.Typer(help="Begin and end a session, as the record system would.")
 for name, group in (("devices", devices), ("results", results), ("session", session)):
@@ -32,6 +33,18 @@ Config = Annotated[
     Path, typer.Option("--config", "-c", envvar="DYNOD_CONFIG", help="The config file.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+Port = Annotated[str | None, typer.Argument(help="A port, as /dev/ttyUSB0.", show_default=False)]
+Device = Annotated[str | None, typer.Option(help="Instead of a port: a device of the config.")]
+ProfileName = Annotated[str | None, typer.Option(help="From `dynod devices list`.")]
+BaudrateFact = Annotated[int | None, typer.Option(min=300, help="How its line is set.")]
+UnitFact = Annotated[Unit | None, typer.Option(help="The unit that it shows.")]
+PushSignFact = Annotated[
+    int | None, typer.Option(min=-1, max=1, help="1 when pushing reads as positive, else -1.")
+]
+RateFact = Annotated[float | None, typer.Option(min=0.01, max=10000, help="Samples a second.")]
+AddressFact = Annotated[
+    str | None, typer.Option(help="Its address on the line, in hex, as '00 00 00 01'.")
+]
 
 
 class Speed(StrEnum):
@@ -91,13 +104,43 @@ def watch(
 def simulate(
     device: Annotated[str, typer.Argument(help="A profile, for instance witmotion_wt901.")],
     link: Annotated[Path, typer.Option(help="Where the port shall appear.")] = Path("dynod-sim"),
+    *,
     peak: Annotated[float, typer.Option(help="Newtons or degrees that the patient reaches.")] = 150,
     every: Annotated[float, typer.Option(help="Seconds from one pull to the next; 0: none.")] = 8,
+    axis: Annotated[str | None, typer.Option(help="Channel that the patient moves.")] = None,
+    rate: RateFact = None,
+    unit: UnitFact = None,
+    push_sign: PushSignFact = None,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=VALUE, for instance lost=0.001; may be repeated."),
+    ] = None,
+    config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Be a device without hardware: speaks its protocol on a pty. Enter presses its button."""
-    from dynod.cli.simulate import run_simulate
+    from dynod.cli.simulate import SimulateRequest, run_simulate
+    from dynod.cli.site_options import site_facts
 
-    run_simulate(device, link, peak=peak, every_s=every)
+    facts = site_facts(unit=unit, push_sign=push_sign, rate_hz=rate)
+    request = SimulateRequest(
+        device, link, peak=peak, every_s=every, axis=axis, facts=facts, faults=fault or []
+    )
+    run_simulate(request, config)
+
+
+@app.command()
+def report(
+    config: Config = DEFAULT_CONFIG,
+    out: Annotated[
+        Path | None, typer.Option(help="The file to write; default dynod-report.tar.gz.")
+    ] = None,
+    *,
+    json: Json = False,
+) -> None:
+    """Write a de-identified bundle for support: what the devices sent, profiles and versions."""
+    from dynod.cli.report import run_report
+
+    run_report(config, out, as_json=json)
 
 
 @app.command()
@@ -122,10 +165,109 @@ def devices_list(config: Config = DEFAULT_CONFIG, *, json: Json = False) -> None
     run_list(config, as_json=json)
 
 
+@devices.command("probe")
+def devices_probe(
+    port: Annotated[str, typer.Argument(help="A port, as /dev/ttyUSB0.")],
+    profile: Annotated[
+        list[str] | None, typer.Option(help="Look only for this one; may be repeated.")
+    ] = None,
+    baudrate: Annotated[
+        list[int] | None, typer.Option(help="Try this rate too; may be repeated.")
+    ] = None,
+    config: Config = DEFAULT_CONFIG,
+    *,
+    json: Json = False,
+) -> None:
+    """Find out which model is on a port: listens first, then asks only what harms no device."""
+    from dynod.cli.probe import run_probe
+
+    run_probe(config, port, profile or [], baudrate or [], as_json=json)
+
+
+@devices.command("capture")
+def devices_capture(
+    port: Port = None,
+    *,
+    device: Device = None,
+    profile: ProfileName = None,
+    out: Annotated[
+        Path | None, typer.Option(help="CASE: writes CASE.bin and CASE.chunks.json.")
+    ] = None,
+    seconds: Annotated[
+        float | None, typer.Option(min=0.1, help="How long; without it until Ctrl-C.")
+    ] = None,
+    unit: UnitFact = None,
+    push_sign: PushSignFact = None,
+    rate_hz: RateFact = None,
+    baudrate: BaudrateFact = None,
+    address: AddressFact = None,
+    config: Config = DEFAULT_CONFIG,
+    json: Json = False,
+) -> None:
+    """Record what a device sends, byte for byte and with its timing. Ctrl-C ends it."""
+    from dynod.cli.capture import CaptureRequest, run_capture
+    from dynod.cli.port_session import Wanted
+    from dynod.cli.site_options import site_facts
+
+    facts = site_facts(unit, push_sign, rate_hz, baudrate, address)
+    request = CaptureRequest(Wanted(port, device, profile, facts), out, seconds)
+    run_capture(request, config, as_json=json)
+
+
+@devices.command("diagnose")
+def devices_diagnose(
+    port: Annotated[
+        str | None,
+        typer.Argument(help="A port, or the .bin file of a capture.", show_default=False),
+    ] = None,
+    *,
+    device: Device = None,
+    profile: ProfileName = None,
+    seconds: Annotated[float, typer.Option(min=0.5, help="How long to look.")] = 10,
+    unit: UnitFact = None,
+    push_sign: PushSignFact = None,
+    rate_hz: RateFact = None,
+    baudrate: BaudrateFact = None,
+    address: AddressFact = None,
+    config: Config = DEFAULT_CONFIG,
+    json: Json = False,
+) -> None:
+    """Say in plain words how well a device works: rate, damage, noise. Leave it alone meanwhile."""
+    from dynod.cli.diagnose import run_diagnose
+    from dynod.cli.port_session import Wanted
+    from dynod.cli.site_options import site_facts
+
+    facts = site_facts(unit, push_sign, rate_hz, baudrate, address)
+    run_diagnose(config, Wanted(port, device, profile, facts), seconds, as_json=json)
+
+
+@devices.command("configure")
+def devices_configure(
+    port: Annotated[str, typer.Argument(help="A port, as /dev/ttyUSB0.")],
+    profile: ProfileName = None,
+    set_rate: Annotated[float | None, typer.Option(help="Samples a second.")] = None,
+    set_baudrate: Annotated[int | None, typer.Option(help="The new baud rate.")] = None,
+    baudrate: BaudrateFact = None,
+    config: Config = DEFAULT_CONFIG,
+    *,
+    save: Annotated[bool, typer.Option("--save", help="Let it last over power-off.")] = False,
+    json: Json = False,
+) -> None:
+    """Set rate and baud rate of a unit, and measure what it really does."""
+    from dynod.cli.configure import ConfigureRequest, run_configure
+    from dynod.cli.port_session import Wanted
+    from dynod.cli.site_options import site_facts
+
+    wanted = Wanted(port, None, profile, site_facts(baudrate=baudrate))
+    request = ConfigureRequest(wanted, set_rate, set_baudrate, save)
+    run_configure(request, config, as_json=json)
+
+
 @devices.command("replay")
 def devices_replay(
     capture: Annotated[Path, typer.Argument(help="The .bin file of a capture.")],
     profile: Annotated[str, typer.Option(help="The profile that the bytes belong to.")],
+    *,
     trigger: Annotated[Trigger | None, typer.Option(help="What begins a trial.")] = None,
     movement: Annotated[Movement, typer.Option(help="Label of the trials.")] = (
         Movement.HIP_ABDUCTION
@@ -135,14 +277,40 @@ def devices_replay(
     speed: Annotated[Speed, typer.Option(help="As fast as possible, or as on the wire.")] = (
         Speed.MAX
     ),
+    unit: UnitFact = None,
+    push_sign: PushSignFact = None,
+    rate_hz: RateFact = None,
+    baudrate: BaudrateFact = None,
+    address: AddressFact = None,
+    source: Annotated[
+        str | None, typer.Option(help="For --write-expect: which unit, recorded by whom.")
+    ] = None,
     config: Config = DEFAULT_CONFIG,
-    *,
+    samples: Annotated[bool, typer.Option("--samples", help="Print the samples as CSV.")] = False,
+    write_expect: Annotated[
+        bool, typer.Option("--write-expect", help="Write FILE.expect.json beside it.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace FILE.expect.json.")] = False,
     json: Json = False,
 ) -> None:
     """Decode a capture and compute the trials in it, with the nominal scale."""
     from dynod.cli.replay import ReplayRequest, run_replay
+    from dynod.cli.site_options import site_facts
 
-    request = ReplayRequest(capture, profile, trigger, movement, side, axis, speed is Speed.WIRE)
+    request = ReplayRequest(
+        capture,
+        profile,
+        trigger,
+        movement,
+        side,
+        axis,
+        speed is Speed.WIRE,
+        site_facts(unit, push_sign, rate_hz, baudrate, address),
+        samples,
+        write_expect,
+        source,
+        force,
+    )
     run_replay(request, config, as_json=json)
 
 

@@ -1,14 +1,16 @@
 """A port for a command: which one, taken from a running daemon where one has it, and given back."""
 
 import asyncio
+import difflib
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
+from dynod.cli.output import console
 from dynod.config.load import load_config
 from dynod.config.paths import DEFAULT_CONFIG
 from dynod.config.problems import unknown
@@ -49,6 +51,11 @@ class Unit:
     path: str
     profile: Profile | None
     device_id: str | None = None
+
+
+def show(text: str) -> None:
+    """Print a line as it is, never folded: it may be copied."""
+    console.print(text, markup=False, soft_wrap=True)
 
 
 # -- what is meant -------------------------------------------------------------------------
@@ -106,12 +113,19 @@ def choose_profile(
     """
     profile = profiles.get(name)
     if profile is None:
-        raise UsageError(f"no profile {name}: {unknown(name, profiles, 'profile')}")
+        raise UsageError(no_such_profile(name, profiles))
     for key, why in misfits(profile, facts):
         missing = key in profile.open_questions and getattr(facts, key) is None
         if not missing or key in needed:
             raise UsageError(f"--{key.replace('_', '-')}: {why}")
     return with_site_facts(profile, facts)
+
+
+def no_such_profile(name: str, profiles: Iterable[str]) -> str:
+    """Return what to say of a name that no profile has."""
+    near = difflib.get_close_matches(name, profiles, n=1)
+    hint = f'did you mean "{near[0]}"?' if near else "`dynod devices list` shows all"
+    return f"no profile {name}; {hint}"
 
 
 def needed_to_speak(profile: Profile) -> tuple[str, ...]:
@@ -227,7 +241,9 @@ async def converse(
     ``take`` hears what is decoded while it streams, with its arrival in monotonic s. Returns what
     the device called itself. Raises DeviceError when the dialogue fails or the stream stalls.
     """
-    conversation = Conversation(link, profile, Decoder(profile), tape)
+    # A reading that is sent by hand is not half over when the port is opened.
+    decoder = Decoder(profile, aligned=profile.single_reading)
+    conversation = Conversation(link, profile, decoder, tape)
     end_s: float | None = None
     try:
         conversation.begin()

@@ -3,7 +3,7 @@
 The same bytes mean different things to different devices: a question of one may zero another.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from dynod.daemon.ports import LineSettings
@@ -118,23 +118,21 @@ def make_questions(
 ) -> tuple[list[Question], list[NotAsked]]:
     """Return what to ask, in order, and what is left out.
 
-    Each is asked at its profile's own baud rate and at ``baudrates``; where the profile names none
-    and the user neither, at every rate that another profile names.
+    Each is asked at the lines of its profile, see ``lines_of``.
     """
     at: dict[tuple[LineSettings, Parts], list[Profile]] = {}
     refused: list[NotAsked] = []
-    others = baudrates or sorted({p.serial.baudrate for p in known if p.serial.baudrate})
     for profile in candidates:
         parts, danger = _parts(profile, known, named)
         if danger is not None:
             refused.append(NotAsked(profile, danger))
         elif parts:
-            for line in _lines(profile, baudrates, others):
+            for line in lines_of(profile, known, baudrates):
                 at.setdefault((line, parts), []).append(profile)
     left_out = []
     for item in refused:  # the same bytes may be allowed as the question of a named profile
         parts = tuple(bytes_of(item.profile, phrase) for phrase in _phrases(item.profile))
-        lines = _lines(item.profile, baudrates, others)
+        lines = lines_of(item.profile, known, baudrates)
         shared = [at[line, parts] for line in lines if (line, parts) in at]
         for profiles in shared:
             profiles.append(item.profile)
@@ -155,13 +153,21 @@ def _rank(question: Question) -> tuple[int, str, bool, bool, bool]:
     return line.baudrate, str(line), not last.endswith(_LINE_ENDS), not last.isascii(), polls
 
 
-def _lines(
-    profile: Profile, baudrates: Sequence[int], others: Sequence[int]
-) -> Iterator[LineSettings]:
+def lines_of(
+    profile: Profile, known: Iterable[Profile], baudrates: Sequence[int]
+) -> list[LineSettings]:
+    """Return how the line of a device may be set: its profile's own baud rate, and ``baudrates``.
+
+    Where the profile names none and the user neither, at every rate that another profile names.
+    """
     serial = profile.serial
     rates = [*baudrates] if serial.baudrate is None else [serial.baudrate, *baudrates]
-    for baudrate in dict.fromkeys(rates or others):
-        yield LineSettings(baudrate, serial.bytesize, serial.parity, serial.stopbits)
+    if not rates:
+        rates = sorted({other.serial.baudrate for other in known if other.serial.baudrate})
+    return [
+        LineSettings(baudrate, serial.bytesize, serial.parity, serial.stopbits)
+        for baudrate in dict.fromkeys(rates)
+    ]
 
 
 def _parts(

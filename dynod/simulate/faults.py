@@ -9,7 +9,9 @@ class FaultOptions:
     """What goes wrong on the line.
 
     Probabilities per byte (``lost``, ``flipped``) and per write (``noise``); ``silent_after_s``
-    stops the stream for good; ``longest_write`` splits writes.
+    stops the stream for good; ``longest_write`` splits writes; ``hold_s`` is how long an adapter
+    collects before it passes on what came. ``unplug_after_s`` is when the plug is pulled; it is put
+    in again after ``replug_s``.
     """
 
     lost: float = 0.0
@@ -17,6 +19,9 @@ class FaultOptions:
     noise: float = 0.0
     silent_after_s: float | None = None
     longest_write: int | None = None
+    hold_s: float = 0.0
+    unplug_after_s: float | None = None
+    replug_s: float = 3.0
     seed: int = 0
 
 
@@ -27,9 +32,11 @@ class FaultyLine:
         self._options = options
         self._random = random.Random(options.seed)  # noqa: S311 - faults, no secret
         self._begun_s: float | None = None
+        self._held = b""
+        self._held_since_s = 0.0
 
     def carry(self, data: bytes, now_s: float) -> list[bytes]:
-        """Return the writes that arrive instead of ``data``."""
+        """Return the writes that arrive now, when the device sends ``data``; it may be nothing."""
         if self._begun_s is None:
             self._begun_s = now_s
         silent_s = self._options.silent_after_s
@@ -40,8 +47,19 @@ class FaultyLine:
         )
         if damaged and self._happens(self._options.noise):
             damaged = self._random.randbytes(self._random.randint(1, 8)) + damaged
-        size = self._options.longest_write or max(len(damaged), 1)
-        return [damaged[i : i + size] for i in range(0, len(damaged), size)]
+        passed = self._merge(damaged, now_s)
+        size = self._options.longest_write or max(len(passed), 1)
+        return [passed[i : i + size] for i in range(0, len(passed), size)]
+
+    def _merge(self, data: bytes, now_s: float) -> bytes:
+        """Hold bytes back until the oldest has waited for long enough."""
+        if not self._held:
+            self._held_since_s = now_s
+        self._held += data
+        if now_s - self._held_since_s < self._options.hold_s:
+            return b""
+        passed, self._held = self._held, b""
+        return passed
 
     def _damage(self, byte: int) -> int:
         if not self._happens(self._options.flipped):

@@ -2,10 +2,13 @@
 
 A pty has a new number each time it is made, so the device is reached through a link that stays.
 Unplugging closes the master: the other side sees a hang-up, as from a USB adapter that is pulled.
+A pty carries bytes at any baud rate, but knows which one the other side has set: at a wrong one
+nothing but rubbish passes, as on a wire.
 """
 
 import os
 import select
+import termios
 import threading
 import time
 import tty
@@ -18,10 +21,19 @@ from dynod.simulate.faults import FaultOptions, FaultyLine
 from dynod.simulate.firmware import Firmware
 
 TICK_S = 0.004
+_RUBBISH = bytes((byte * 37 + 0xA5) & 0xFF | 0x80 for byte in range(256))
+_RATES = {
+    value: int(name.removeprefix("B"))
+    for name, value in vars(termios).items()
+    if name.startswith("B") and name[1:].isdigit()
+}
 
 
 class PtyPort:
-    """Runs a firmware in a thread, on ``link``. Use as a context manager."""
+    """Runs a firmware in a thread, on ``link``. Use as a context manager.
+
+    ``baudrate`` tells the device's baud rate; without it, it hears and is heard at any.
+    """
 
     def __init__(
         self,
@@ -30,11 +42,16 @@ class PtyPort:
         *,
         faults: FaultOptions | None = None,
         clock: Callable[[], float] = time.monotonic,
+        baudrate: Callable[[], int | None] = lambda: None,
     ) -> None:
         self.firmware = firmware
         self.link = link
-        self._line = FaultyLine(faults or FaultOptions())
+        self._faults = faults or FaultOptions()
+        self._line = FaultyLine(self._faults)
         self._clock = clock
+        self._baudrate = baudrate
+        self._unplug_s: float | None = None
+        self._replug_s: float | None = None
         self._lock = threading.Lock()
         self._over = threading.Event()
         self._master: int | None = None
@@ -43,6 +60,8 @@ class PtyPort:
 
     def __enter__(self) -> Self:
         self.plug()
+        if self._faults.unplug_after_s is not None:
+            self._unplug_s = self._clock() + self._faults.unplug_after_s
         self._thread.start()
         return self
 
@@ -86,10 +105,20 @@ class PtyPort:
 
     def _run(self) -> None:
         while not self._over.is_set():
+            self._pull_plug(self._clock())
             with self._lock:
                 if self._master is not None:
                     self._exchange(self._master)
             self._over.wait(TICK_S)
+
+    def _pull_plug(self, now_s: float) -> None:
+        """Pull the plug when its time has come, and put it in again."""
+        if self._unplug_s is not None and now_s >= self._unplug_s:
+            self._unplug_s, self._replug_s = None, now_s + self._faults.replug_s
+            self.unplug()
+        elif self._replug_s is not None and now_s >= self._replug_s:
+            self._replug_s = None
+            self.plug()
 
     def _exchange(self, master: int) -> None:
         """Read commands and write what is due; with nobody at the other end, wait."""
@@ -103,15 +132,28 @@ class PtyPort:
             self.firmware.advance(now_s)  # nobody listens: what is sent is lost
             return
         if events.get(master, 0) & select.POLLIN:
-            self.firmware.receive(os.read(master, 4096), now_s)
-        for data in self._line.carry(self.firmware.advance(now_s), now_s):
+            self.firmware.receive(self._as_heard(master, os.read(master, 4096)), now_s)
+        sent = self.firmware.advance(now_s)
+        for data in self._line.carry(self._as_heard(master, sent), now_s):
             _write(master, data)
+
+    def _as_heard(self, master: int, data: bytes) -> bytes:
+        """Return bytes as the other end hears them: rubbish, when it has another baud rate."""
+        own = self._baudrate()
+        if own is None or not data or _baudrate_of(master) in {None, own}:
+            return data
+        return data.translate(_RUBBISH)
 
 
 def _poll(master: int) -> list[tuple[int, int]]:
     poller = select.poll()
     poller.register(master, select.POLLIN)
     return poller.poll(0)
+
+
+def _baudrate_of(master: int) -> int | None:
+    """Return the baud rate that the other side has set; None for one without a name."""
+    return _RATES.get(termios.tcgetattr(master)[5])
 
 
 def _write(master: int, data: bytes) -> None:

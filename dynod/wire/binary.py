@@ -1,39 +1,70 @@
-"""Numbers inside one binary answer: integers and packed decimal digits."""
+"""Numbers inside one binary frame: integers and packed decimal digits."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from struct import Struct
 
-from dynod.wire.framing import BcdField, IntegerField
+from dynod.wire.framing import BcdField, IntegerField, StampField
+
+# Of a frame that begins at a place in some bytes; ValueError for digits that are no digits.
+ReadNumber = Callable[[bytes, int], float]
+ReadCount = Callable[[bytes, int], int]
+
+_CODES = {"i16": "h", "u16": "H", "i32": "i", "u32": "I"}
 
 
-def read_fields(
-    frame: bytes, fields: Mapping[str, IntegerField | BcdField], channels: Sequence[str]
-) -> tuple[float, ...] | None:
-    """Return a frame's channels in the profile's unit; None when digits are no digits."""
-    values = []
+def number_readers(
+    fields: Mapping[str, IntegerField | BcdField], channels: Sequence[str]
+) -> tuple[ReadNumber, ...]:
+    """Return what reads a frame's channels, each in the profile's unit."""
+    readers = []
     for channel in channels:
         field = fields[channel]
-        part = frame[field.offset : field.offset + field.size]
-        value = _bcd(part, field) if isinstance(field, BcdField) else _integer(part, field)
-        if value is None:
-            return None
-        values.append(value)
-    return tuple(values)
+        readers.append(_bcd(field) if isinstance(field, BcdField) else _integer(field))
+    return tuple(readers)
 
 
-def _integer(part: bytes, field: IntegerField) -> float:
-    signed = field.type.startswith("i")
-    count = (
-        int.from_bytes(part, "little", signed=signed)
-        if field.type.endswith("le")
-        else int.from_bytes(part, "big", signed=signed)
-    )
-    return count * field.scale
-
-
-def _bcd(part: bytes, field: BcdField) -> float | None:
-    sign, digits = part.hex()[0], part.hex()[1:]
-    if sign not in "01" or not digits.isdecimal():
+def read_numbers(
+    readers: Sequence[ReadNumber], data: bytes, start: int
+) -> tuple[float, ...] | None:
+    """Return the channels of the frame at ``start``; None when digits are no digits."""
+    try:
+        return tuple([read(data, start) for read in readers])
+    except ValueError:
         return None
+
+
+def count_reader(field: IntegerField | StampField) -> ReadCount:
+    """Return what reads a whole number of a frame."""
+    order = "<" if field.type.endswith("le") else ">"
+    unpack, offset = Struct(order + _CODES[field.type[:3]]).unpack_from, field.offset
+
+    def read(data: bytes, start: int) -> int:
+        count: int = unpack(data, start + offset)[0]
+        return count
+
+    return read
+
+
+def _integer(field: IntegerField) -> ReadNumber:
+    count, scale = count_reader(field), field.scale
+
+    def read(data: bytes, start: int) -> float:
+        return count(data, start) * scale
+
+    return read
+
+
+def _bcd(field: BcdField) -> ReadNumber:
     # Divided, not multiplied: 2.013 is the number nearest to 2013 thousandths.
-    value = int(digits) / 10.0**field.decimals
-    return -value if sign == "1" else value
+    offset, stop, ones = field.offset, field.offset + field.size, 10.0**field.decimals
+
+    def read(data: bytes, start: int) -> float:
+        digits = data[start + offset : start + stop].hex()
+        value = int(digits[1:]) / ones
+        if digits[0] == "0":
+            return value
+        if digits[0] == "1":
+            return -value
+        raise ValueError("no sign")
+
+    return read

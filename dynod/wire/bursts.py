@@ -1,7 +1,7 @@
 """Answers that only silence ends: nothing in them says where they begin or stop."""
 
 from dynod.model.samples import RejectReason
-from dynod.wire.binary import read_fields
+from dynod.wire.binary import number_readers, read_numbers
 from dynod.wire.framing import IdleGap
 from dynod.wire.phrases import compile_pattern
 from dynod.wire.profile import Profile
@@ -18,7 +18,7 @@ class BurstDecoder:
 
     def __init__(self, framing: IdleGap, profile: Profile, sink: Sink) -> None:
         self._framing = framing
-        self._channels = profile.channels
+        self._readers = number_readers(framing.fields, profile.channels if framing.fields else ())
         text = framing.text
         self._pattern = None if text is None else compile_pattern(text.patterns[0])
         self._reader = None if text is None else make_reader(profile, text)
@@ -83,7 +83,7 @@ class BurstDecoder:
         if len(burst) != self._framing.length:
             return False
         if self._pattern is None or self._reader is None:
-            values = read_fields(burst, self._framing.fields, self._channels)
+            values = read_numbers(self._readers, burst, 0)
             if values is None:
                 return False
             self._sink.sample(None, values, 0, len(burst))

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dynod.model.samples import FloatArray
+from dynod.wire.binary import count_reader, number_readers, read_numbers
 from dynod.wire.framing import FixedFrame, IntegerField, StampField
 from dynod.wire.lost import LostRun
 from dynod.wire.sink import Sink
@@ -21,6 +22,8 @@ _TYPES = {
 }
 # Marks in a row, and stamps that go on, before frames without a checksum are believed.
 _IN_STEP = 3
+# Up to so many frames numpy's fixed cost exceeds that of reading one by one.
+_FEW = 8
 
 
 class FrameDecoder:
@@ -46,7 +49,9 @@ class FrameDecoder:
         self._summed = framing.checksum == "sum8"
         self._ahead = 0 if self._summed else len(self._mark)
         self._fields = [framing.fields[channel] for channel in channels]
+        self._readers = number_readers(framing.fields, channels)
         self._stamp = framing.stamp
+        self._read_stamp = None if framing.stamp is None else count_reader(framing.stamp)
         self._sink = sink
         self._lost = LostRun(sink)
         self._text = TextReplies(framing.replies, sink) if framing.replies else None
@@ -84,9 +89,9 @@ class FrameDecoder:
             self._text.feed(data)
         if self._rest:
             data = self._rest + data
-        position = 0
+        position, most = 0, _FEW
         while len(data) - position >= self._needed:
-            count = self._frames_at(data, position)
+            count = self._frames_at(data, position, most)
             if count:
                 self._lost.end()
                 self._in_step = True
@@ -94,6 +99,8 @@ class FrameDecoder:
                 position += count * self._length
             else:
                 position = self._skip(data, position)
+            # What lies behind damage must not be judged again and again.
+            most = 32 * most if count == most else _FEW
         self._rest = data[position:]
 
     @property
@@ -102,15 +109,18 @@ class FrameDecoder:
         frames = 1 if self._in_step else _IN_STEP - 1
         return frames * self._length + self._ahead
 
-    def _frames_at(self, data: bytes, position: int) -> int:
-        """Return how many right frames follow one another from a position."""
+    def _frames_at(self, data: bytes, position: int, most: int) -> int:
+        """Return how many right frames follow one another from a position, up to ``most``."""
         if not self._is_frame(data, position):
             return 0
         if not self._in_step:
             return 1 if self._comes_into_step(data, position) else 0
-        many = (len(data) - position - self._ahead) // self._length
-        if many == 1:
-            return 1
+        many = min((len(data) - position - self._ahead) // self._length, most)
+        if many <= _FEW:
+            count = 1
+            while count < many and self._is_frame(data, position + count * self._length):
+                count += 1
+            return count
         rows = np.frombuffer(data, np.uint8, many * self._length, position)
         table = rows.reshape(many, self._length)
         right = self._right(table)
@@ -147,19 +157,15 @@ class FrameDecoder:
         second = position + self._length
         if not self._is_frame(data, second):
             return False
-        if self._stamp is None:
-            return True
-        first_stamp, second_stamp = (
-            int.from_bytes(
-                data[place + self._stamp.offset : place + self._stamp.offset + self._stamp.size],
-                "little" if self._stamp.type.endswith("le") else "big",
-            )
-            for place in (position, second)
-        )
-        return self._sink.goes_on(first_stamp, second_stamp)
+        stamp = self._read_stamp
+        return stamp is None or self._sink.goes_on(stamp(data, position), stamp(data, second))
 
     def _take(self, data: bytes, position: int, count: int) -> None:
         """Hand on the samples and answers among ``count`` frames."""
+        if count <= _FEW:
+            for start in range(position, position + count * self._length, self._length):
+                self._take_one(data, start)
+            return
         rows = np.frombuffer(data, np.uint8, count * self._length, position)
         table = rows.reshape(count, self._length)
         if self._any_reply:
@@ -169,6 +175,17 @@ class FrameDecoder:
             table = table[table[:, self._id_at] == self._sample_id]
         if len(table):
             self._samples(table)
+
+    def _take_one(self, data: bytes, start: int) -> None:
+        kind = None if self._sample_id is None else data[start + self._id_at]
+        if kind is not None and self._any_reply and self._replies[kind]:
+            self._sink.reply(data[start : start + self._length])
+        if kind != self._sample_id:
+            return
+        values = read_numbers(self._readers, data, start)
+        stamp = None if self._read_stamp is None else self._read_stamp(data, start)
+        if values is not None:
+            self._sink.sample(stamp, values, 0, self._length)
 
     def _samples(self, table: NDArray[np.uint8]) -> None:
         values = np.stack([_column(table, field) * field.scale for field in self._fields], axis=1)
@@ -183,7 +200,7 @@ class FrameDecoder:
         """Pass over one byte that begins no frame, and on to the next mark; return where."""
         begins = self._begins(data, position)
         self._in_step = self._summed
-        stop = len(data) - self._length - self._ahead + 1
+        stop = len(data) - self._needed + 1
         limit = max(min(stop, position + self._lost.room), position + 1)
         found = data.find(self._mark[:1], position + 1, limit)
         following = found if found >= 0 else limit

@@ -22,6 +22,9 @@ from dynod.wire.text import TextReader, any_of, make_reader
 # Below this numpy's fixed cost exceeds that of reading line by line.
 _FEW_BYTES = 256
 _LOOKS_LIKE_WORDS = re.compile(rb"[A-Za-z].{2,}", re.DOTALL).fullmatch
+# References to a group by its number, which several expressions in one would shift.
+_BY_NUMBER = re.compile(rb"\\[1-9]|\(\?\(\d").search
+_LINE_END = rb"(?:\r\n|(?<!\r)\n)"  # the return before a line feed belongs to no expression
 _STAMP = rf"\d{{1,{MAX_STAMP_DIGITS}}}"
 _NUMBERS = {
     "decimal": rf"-?\d{{1,{MAX_WHOLE_DIGITS}}}\.\d{{1,{MAX_FRACTION_DIGITS}}}",
@@ -165,12 +168,17 @@ class LineDecoder:
         if self._partial or self._overlong:
             first, _, data = data.partition(self._end)
             self._first_line(first)
+        for _ in self._grammar.samples:  # one that has begun goes on line by line
+            if self._held and data:
+                line, _, data = data.partition(self._end)
+                self._line(line)
         if len(data) < _FEW_BYTES or self._bulk is None:
             self._one_by_one(data)
             return
-        if self._bulk.take(data, self._sink):
+        if not self._held and self._bulk.take(data, self._sink):
+            self._begun = True
             return
-        middle = data.find(self._end, len(data) // 2) + 1
+        middle = self._bulk.middle(data) or data.find(self._end, len(data) // 2) + 1
         if middle == len(data):
             middle = data.rfind(self._end, 0, len(data) - 1) + 1
         if not middle:
@@ -239,8 +247,8 @@ class LineDecoder:
         for pattern, kind in self._grammar.events:
             event = pattern.fullmatch(text)
             if event is not None:
-                stamp = event.groupdict().get("stamp")
-                self._sink.event(kind, None if stamp is None else int(stamp))
+                stamp = event.groupdict().get("stamp") or b""
+                self._sink.event(kind, int(stamp) if stamp.isdigit() else None)
                 return
         if self._is(self._grammar.replies, text):
             self._sink.reply(text)
@@ -294,7 +302,12 @@ class _PlainBulk:
     def __init__(self, separator: str) -> None:
         self._separator = ord(separator)
 
+    def middle(self, data: bytes) -> int:
+        """Return where to cut: behind a line."""
+        return data.find(b"\n", len(data) // 2) + 1
+
     def take(self, data: bytes, sink: Sink) -> bool:
+        """Take lines when all of them are samples; else take nothing, and return False."""
         columns = read_lines(data, self._separator)
         if columns is None:
             return False
@@ -302,35 +315,43 @@ class _PlainBulk:
 
 
 class _PatternBulk:
-    """Many lines of one expression, found by one search."""
+    """Many samples of the same lines, found by one search."""
 
     def __init__(self, grammar: Grammar, reader: TextReader) -> None:
-        pattern = grammar.samples[0]
-        names = sorted(pattern.groupindex, key=pattern.groupindex.__getitem__)
-        self._search = re.compile(b"(?m)^(?:" + pattern.pattern + rb")\r?$\n").findall
-        self._column = {name: index for index, name in enumerate(names)}
-        self._single = len(names) == 1
+        lines = b"".join(b"(?:" + line.pattern + b")" + _LINE_END for line in grammar.samples)
+        self._sample = re.compile(b"(?m)^" + lines)
+        self._column = {name: index - 1 for name, index in self._sample.groupindex.items()}
+        self._lines = len(grammar.samples)
         self._reader = reader
         self._max_bytes = grammar.max_bytes
 
+    def middle(self, data: bytes) -> int:
+        """Return where to cut: before the first whole sample of the second half; 0 for none."""
+        found = self._sample.search(data, len(data) // 2)
+        return found.start() if found is not None else 0
+
     def take(self, data: bytes, sink: Sink) -> bool:
-        found = self._search(data)
+        """Take lines when all of them are samples; else take nothing, and return False."""
+        found = self._sample.findall(data)
         ends = np.flatnonzero(np.frombuffer(data, np.uint8) == ord("\n"))
         longest = int(np.max(np.diff(ends, prepend=-1))) - 1
-        if len(found) != len(ends) or longest > self._max_bytes:
+        if len(found) * self._lines != len(ends) or longest > self._max_bytes:
             return False
-        columns: list[Sequence[bytes]] = [found] if self._single else [*zip(*found, strict=True)]
+        columns: list[Sequence[bytes]] = (
+            [found] if len(self._column) == 1 else [*zip(*found, strict=True)]
+        )
         factor = self._factor(columns)
-        if factor is None:
+        if factor is None or not self._sums_are_right(columns):
             return False
         try:
-            values = np.stack(
-                [_floats(columns[self._column[name]]) for name in self._reader.channels], axis=1
-            )
-        except ValueError:
-            return False  # blanks inside a number
-        place = self._column.get("stamp")
-        stamps = None if place is None else np.array(columns[place]).astype(np.int64)
+            channels = [_floats(columns[self._column[name]]) for name in self._reader.channels]
+            place = self._column.get("stamp")
+            stamps = None if place is None else np.array([int(text) for text in columns[place]])
+        except (ValueError, OverflowError):
+            return False  # blanks inside a number, or no number
+        values = np.stack(channels, axis=1)
+        if not np.isfinite(values).all() or (stamps is not None and stamps.dtype != np.int64):
+            return False
         return sink.samples(stamps, values if factor == 1.0 else values * factor, 0)
 
     def _factor(self, columns: Sequence[Sequence[bytes]]) -> float | None:
@@ -341,10 +362,22 @@ class _PatternBulk:
         units = set(columns[place])
         return self._reader.factors.get(units.pop().strip().lower()) if len(units) == 1 else None
 
+    def _sums_are_right(self, columns: Sequence[Sequence[bytes]]) -> bool:
+        if self._reader.checksum == "none":
+            return True
+        checked, told = (columns[self._column[name]] for name in ("checked", "checksum"))
+        if not all(checked):
+            return False
+        starts = np.cumsum([0, *map(len, checked[:-1])])
+        sums = np.bitwise_xor.reduceat(np.frombuffer(b"".join(checked), np.uint8), starts)
+        try:
+            return bool(np.array_equal(sums, [int(text, 16) for text in told]))
+        except ValueError:
+            return False
+
 
 def _floats(texts: Sequence[bytes]) -> FloatArray:
-    column: FloatArray = np.array(texts).astype(np.float64)
-    return column
+    return np.fromiter(map(float, texts), np.float64, len(texts))
 
 
 def _make_bulk(
@@ -353,9 +386,11 @@ def _make_bulk(
     """Return the way to read many lines at once, where their form allows one."""
     if isinstance(framing, DelimitedLine) and _is_plain(framing):
         return _PlainBulk(framing.separator)
-    pattern = grammar.samples[0]
-    named = len(pattern.groupindex) == pattern.groups
-    simple = not (reader.signs or reader.statuses or reader.comma or reader.checksum != "none")
-    one_kind = len(grammar.samples) == 1 and grammar.terminator == b"\n"
-    streams = profile.clock.kind in {"stamp", "nominal"}
-    return _PatternBulk(grammar, reader) if named and simple and one_kind and streams else None
+    names = [name for line in grammar.samples for name in line.groupindex]
+    named = len({*names}) == sum(line.groups for line in grammar.samples)
+    numbered = any(_BY_NUMBER(line.pattern) for line in grammar.samples)
+    simple = not (reader.signs or reader.statuses or reader.comma)
+    hexadecimal = reader.checksum in {"none", "xor_hex"}
+    streams = profile.clock.kind in {"stamp", "nominal"} and grammar.terminator == b"\n"
+    fits = named and not numbered and simple and hexadecimal and streams
+    return _PatternBulk(grammar, reader) if fits else None

@@ -1,7 +1,7 @@
 """Frames that say their length: mark, length, address, command, data, sum."""
 
 from dynod.model.samples import RejectReason
-from dynod.wire.binary import read_fields
+from dynod.wire.binary import number_readers, read_numbers
 from dynod.wire.framing import LengthPrefixed
 from dynod.wire.lost import LostRun
 from dynod.wire.sink import Sink
@@ -18,11 +18,11 @@ class PrefixedDecoder:
     """Reads frames of the lengths that the profile names; any other length begins no frame."""
 
     def __init__(self, framing: LengthPrefixed, channels: tuple[str, ...], sink: Sink) -> None:
-        self._framing = framing
-        self._channels = channels
         self._lengths = frozenset({framing.length, *framing.other_lengths})
         self._mark = bytes([framing.mark])
-        self._address = bytes(framing.address)
+        head = (framing.mark, framing.length, *framing.address, framing.sample)
+        self._sample_head = bytes(head)
+        self._readers = number_readers(framing.fields, channels)
         self._sink = sink
         self._lost = LostRun(sink)
         self._rest = b""
@@ -54,7 +54,7 @@ class PrefixedDecoder:
         data = self._rest + data
         position = 0
         while position < len(data):
-            if data[position] != self._framing.mark:
+            if not data.startswith(self._mark, position):
                 position = self._skip(data, position, like_a_frame=False)
                 continue
             if position + 2 > len(data):
@@ -66,27 +66,23 @@ class PrefixedDecoder:
             end = position + length + 1
             if end > len(data):
                 break
-            frame = data[position:end]
-            if sum(frame[1:-1]) & 0xFF != frame[-1]:
+            if sum(data[position + 1 : end - 1]) & 0xFF != data[end - 1]:
                 position = self._skip(data, position, like_a_frame=True)
                 continue
             self._lost.end()
-            self._frame(frame)
+            self._frame(data, position, end)
             position = end
         self._rest = data[position:]
 
-    def _frame(self, frame: bytes) -> None:
-        framing = self._framing
-        command_at = 2 + len(self._address)
-        sample = frame[1] == framing.length and frame[command_at] == framing.sample
-        if not sample or frame[2:command_at] != self._address:
-            self._sink.reply(frame)
+    def _frame(self, data: bytes, start: int, end: int) -> None:
+        if not data.startswith(self._sample_head, start):
+            self._sink.reply(data[start:end])
             return
-        values = read_fields(frame, framing.fields, self._channels)
+        values = read_numbers(self._readers, data, start)
         if values is None:
-            self._sink.reject(RejectReason.MALFORMED, len(frame))
+            self._sink.reject(RejectReason.MALFORMED, end - start)
         else:
-            self._sink.sample(None, values, 0, len(frame))
+            self._sink.sample(None, values, 0, end - start)
 
     def _skip(self, data: bytes, position: int, *, like_a_frame: bool) -> int:
         limit = min(len(data), position + self._lost.room)

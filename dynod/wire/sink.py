@@ -57,6 +57,8 @@ class Sink:
             if broke:
                 self.assembly.new_segment()
             self.assembly.sample(t_s, row, status)
+        elif self.stamped:
+            self.reject(RejectReason.MALFORMED, length)  # its time is not known
         else:
             self._rows.append(row)
             self._statuses.append(status)
@@ -90,10 +92,10 @@ class Sink:
     def event(self, kind: EventKind, stamp: int | None) -> None:
         """Take a button event; without a stamp it happened after the newest sample."""
         self.flush()
-        if stamp is not None:
-            t_s = self._stamps.event(stamp)
-        else:
+        if not self.stamped:
             t_s = max(self.assembly.last_s, self._arrival_s)
+        else:
+            t_s = self.assembly.last_s if stamp is None else self._stamps.event(stamp)
         self.assembly.event(kind, t_s)
 
     def reject(self, reason: RejectReason, length: int) -> None:
@@ -114,8 +116,11 @@ class Sink:
         self._rows, self._statuses, self._lengths = [], [], []
         clock = self.clock
         if isinstance(clock, ArrivalClock):
-            times = clock.many(len(rows), self._arrival_s).tolist()
-            for t_s, row, status in zip(times, rows, statuses, strict=True):
+            times = clock.many(len(rows), self._arrival_s)
+            if not any(statuses):
+                self.assembly.samples(times, np.array(rows))
+                return
+            for t_s, row, status in zip(times.tolist(), rows, statuses, strict=True):
                 self.assembly.sample(t_s, row, status)
             return
         for row, status, length in zip(rows, statuses, lengths, strict=True):

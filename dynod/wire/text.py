@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import reduce
+from math import isfinite
 from operator import xor
 from typing import NamedTuple
 
@@ -40,27 +41,24 @@ class TextReader:
         """Return the sample that the groups say, or why they say none."""
         if self.checksum != "none" and not _sum_is_right(groups, self.checksum):
             return RejectReason.CHECKSUM
+        status = 0
+        if self.statuses:
+            status = self.statuses.get((groups.get("status") or b"").strip(), 0)
         stamp = groups.get("stamp")
-        status = self.statuses.get((groups.get("status") or b"").strip(), 0)
-        values = (_NAN,) * len(self.channels) if status else self._values(groups)
-        if values is None:
+        try:
+            values = (_NAN,) * len(self.channels) if status else self._values(groups)
+            return Reading(None if stamp is None else int(stamp), values, status)
+        except ValueError:
             return RejectReason.MALFORMED
-        return Reading(None if stamp is None else int(stamp), values, status)
 
-    def _values(self, groups: Mapping[str, bytes | None]) -> tuple[float, ...] | None:
+    def _values(self, groups: Mapping[str, bytes | None]) -> tuple[float, ...]:
+        values = [self._number(groups[channel]) for channel in self.channels]
         factor = 1.0
         if self.factors:
-            known = self.factors.get((groups.get("unit") or b"").strip().lower())
-            if known is None:
-                return None
-            factor = known
+            factor = _meaning(self.factors, (groups.get("unit") or b"").strip().lower())
         if self.signs:
-            factor *= self.signs.get(groups.get("sign") or b"", _NAN)
-        try:
-            values = tuple(self._number(groups[channel]) for channel in self.channels)
-        except ValueError:
-            return None
-        return values if factor == 1.0 else tuple(value * factor for value in values)
+            factor *= _meaning(self.signs, groups.get("sign") or b"")
+        return tuple(values if factor == 1.0 else [value * factor for value in values])
 
     def _number(self, text: bytes | None) -> float:
         if text is None:
@@ -69,7 +67,17 @@ class TextReader:
             text = text.replace(b" ", b"")
         if self.comma:
             text = text.replace(b",", b".")
-        return float(text)
+        value = float(text)
+        if not isfinite(value):
+            raise ValueError("no number that can be measured")
+        return value
+
+
+def _meaning(table: Mapping[bytes, float], text: bytes) -> float:
+    meaning = table.get(text)
+    if meaning is None:
+        raise ValueError("a text that the profile does not know")
+    return meaning
 
 
 def make_reader(profile: Profile, fields: TextFields | DelimitedLine) -> TextReader:
@@ -137,4 +145,7 @@ def _sum_is_right(groups: Mapping[str, bytes | None], kind: str) -> bool:
     total = reduce(xor, checked, 0)
     if kind == "xor_digits" and told.isdigit() and total == int(told, 10):
         return True
-    return total == int(told, 16)
+    try:
+        return total == int(told, 16)
+    except ValueError:
+        return False

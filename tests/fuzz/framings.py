@@ -131,6 +131,12 @@ def _summed_line(k: int) -> Sample:
     return Sample(b"$%s*%02X\r\n" % (body, reduce(xor, body)), angles)
 
 
+def _loose_line(k: int) -> Sample:
+    force = _hundredths(k)
+    body = b"%d,%.2f" % (k * 12142, force)
+    return Sample(b"%s*%02x\r\n" % (body, reduce(xor, body)), (force,))
+
+
 def _signed_line(k: int) -> Sample:
     force = _hundredths(k)
     text = b"%c%6.2f %c\r" % (b"-+"[force >= 0], abs(force), b"OU "[k % 3])
@@ -188,6 +194,17 @@ _WORDS = tuple(
     {"offset": offset, "type": "i16le", "scale": WITMOTION_SCALE} for offset in (2, 4, 6)
 )
 _NAMES = ("roll", "pitch", "yaw")
+_STAMPED_FRAME = {
+    "kind": "fixed_frame",
+    "length": 16,
+    "mark": [*STAMPED_MARK],
+    "checksum": "none",
+    "stamp": {"offset": 4, "type": "u32le"},
+    "fields": {
+        name: {"offset": 8 + 2 * n, "type": "i16le", "scale": 0.01}
+        for n, name in enumerate(("a", "b", "c", "d"))
+    },
+}
 
 WIRES = {
     wire.name: wire
@@ -284,6 +301,24 @@ WIRES = {
             (b"$VNYPR,", b"+010.071,", b"*60\r\n", b"$VNRRG,01,\r\n"),
         ),
         Wire(
+            "loose_line",  # its expressions take what is no number, no stamp and no sum
+            _profile(
+                {
+                    "kind": "pattern_line",
+                    "patterns": [
+                        r"(?P<checked>(?P<stamp>\w*),(?P<force>[-+.\w ]+))\*(?P<checksum>\w*)"
+                    ],
+                    "checksum": "xor_hex",
+                    "events": {"press": r"KEY(?P<stamp>\w*)"},
+                    "max_bytes": 400,
+                },
+                clock=_STAMPS,
+            ),
+            _loose_line,
+            len(b",0*0\n"),
+            (b",nan*5b\r\n", b",1e999*44\n", b"9" * 25, b"KEY\n", b"KEY12\n", b",1.0*\n", b"_"),
+        ),
+        Wire(
             "signed_line",
             _profile(
                 {
@@ -324,24 +359,24 @@ WIRES = {
         Wire(
             "stamped_frame",
             _profile(
-                {
-                    "kind": "fixed_frame",
-                    "length": 16,
-                    "mark": [*STAMPED_MARK],
-                    "checksum": "none",
-                    "stamp": {"offset": 4, "type": "u32le"},
-                    "replies": ["V=.*", "OK"],
-                    "fields": {
-                        name: {"offset": 8 + 2 * n, "type": "i16le", "scale": 0.01}
-                        for n, name in enumerate(("a", "b", "c", "d"))
-                    },
-                },
+                _STAMPED_FRAME,
                 channels=["a", "b", "c", "d"],
                 clock=_STAMPS,
             ),
             _stamped_frame,
             16,
-            (STAMPED_MARK, STAMPED_MARK + bytes(12), b"V=1\r\n", b"OK\n", b"\xff" * 16),
+            (STAMPED_MARK, STAMPED_MARK + bytes(12), b"\xff" * 16),
+        ),
+        Wire(
+            "answering_frame",
+            _profile(
+                {**_STAMPED_FRAME, "replies": ["V=.*", "OK"]},
+                channels=["a", "b", "c", "d"],
+                clock=_STAMPS,
+            ),
+            _stamped_frame,
+            16,
+            (STAMPED_MARK, b"V=1\r\n", b"OK\n"),
         ),
         Wire(
             "prefixed_frame",
@@ -399,3 +434,7 @@ WIRES = {
         ),
     )
 }
+
+
+if __name__ == "__main__":
+    print(*WIRES)

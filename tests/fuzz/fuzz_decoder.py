@@ -1,17 +1,17 @@
 """Fuzz the decoder of one framing, guided by coverage: ``fuzz_decoder NAME SECONDS`` (`make fuzz`).
 
-``fuzz_decoder NAME FILE`` plays a finding again.
+What it learns and what it finds stays below the folder for temporary files; the next run goes on
+from there. ``fuzz_decoder NAME FILE`` plays a finding again.
 """
 
 import random
 import sys
 import tempfile
-from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
-MAX_BYTES = 1024
-FOUND = Path(tempfile.gettempdir()) / "dynod-fuzz-"  # and the kind and hash of a finding
+MAX_BYTES = 600  # more than two portions that lines are read in at once
+FOLDER = Path(tempfile.gettempdir()) / "dynod-fuzz"
 
 
 def main() -> None:
@@ -25,10 +25,6 @@ def main() -> None:
     def play(data: bytes) -> None:
         invariants.check(wire, invariants.read_script(data))
 
-    if not what.isdecimal():
-        play(Path(what).read_bytes())
-        return
-
     def mutate(data: bytes, max_size: int, seed: int) -> bytes:
         """Now and then insert a sample or a token: chance finds no checksum."""
         chance = random.Random(seed)
@@ -36,30 +32,21 @@ def main() -> None:
             return bytes(atheris.Mutate(data, max_size))
         return bytes(seeds.grown(wire, data, chance)[:max_size])
 
-    with tempfile.TemporaryDirectory() as folder:
-        for index, seed in enumerate(seeds.streams(wire)):
-            Path(folder, f"{index}").write_bytes(seed)
-        fuzz(atheris.Setup, atheris.Fuzz, play, mutate, folder, what)
-
-
-def fuzz(
-    setup: Callable[..., object],
-    run: Callable[[], object],
-    play: Callable[[bytes], None],
-    mutate: Callable[[bytes, int, int], bytes],
-    folder: str,
-    seconds: str,
-) -> None:
+    if not what.isdecimal():
+        play(Path(what).read_bytes())
+        return
+    corpus = FOLDER / name
+    corpus.mkdir(parents=True, exist_ok=True)
+    for index, seed in enumerate(seeds.streams(wire)):
+        (corpus / f"seed-{index}").write_bytes(seed)
     options = [
-        sys.argv[0],
-        f"-max_total_time={seconds}",
+        f"-max_total_time={what}",
         f"-max_len={MAX_BYTES}",
-        f"-artifact_prefix={FOUND}",
+        f"-artifact_prefix={FOLDER}/{name}-",
         "-timeout=10",
-        folder,
     ]
-    setup(options, play, custom_mutator=mutate)
-    run()
+    atheris.Setup([sys.argv[0], *options, str(corpus)], play, custom_mutator=mutate)
+    atheris.Fuzz()  # ends the process
 
 
 if __name__ == "__main__":

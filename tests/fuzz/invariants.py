@@ -42,14 +42,25 @@ class Script(NamedTuple):
         return b"".join(piece.data for piece in self.pieces)
 
 
+class ToldSample(NamedTuple):
+    """``t_s`` is None where times depend on how the bytes were cut; values are None for NaN."""
+
+    segment: int
+    t_s: float | None
+    values: tuple[float | None, ...]
+    status: int
+
+
 class Told(NamedTuple):
-    """All that a decoder told. Times are None, and rejects stand behind a number of samples, where
-    times depend on how the bytes were cut.
+    """All that a decoder told.
+
+    ``events``: kind, segment, and time as of samples. ``rejects``: reason, segment, length, and
+    how many samples came before.
     """
 
-    samples: list[tuple[int, float | None, tuple[float | None, ...], int]]
+    samples: list[ToldSample]
     events: list[tuple[str, int, float | None]]
-    rejects: list[tuple[str, int, int, int]]  # reason, segment, length, samples before
+    rejects: list[tuple[str, int, int, int]]
     replies: list[bytes]
 
 
@@ -113,7 +124,7 @@ def told(wire: Wire, decoded: list[Decoded]) -> Told:
     moments = [(block.segment, t_s) for block in blocks for t_s in block.t_s.tolist()]
     return Told(
         [
-            (block.segment, t_s if timed else None, tuple(map(_or_none, row)), status)
+            ToldSample(block.segment, t_s if timed else None, tuple(map(or_none, row)), status)
             for block in blocks
             for t_s, row, status in zip(
                 block.t_s.tolist(), block.values.tolist(), block.status.tolist(), strict=True
@@ -226,5 +237,5 @@ def bursts(script: Script) -> Iterator[bytes]:
         yield burst
 
 
-def _or_none(value: float) -> float | None:
+def or_none(value: float) -> float | None:
     return None if math.isnan(value) else value  # NaN is not equal to itself

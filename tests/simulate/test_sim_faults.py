@@ -52,6 +52,21 @@ def test_silence_is_for_good() -> None:
     assert [line.carry(b"a", now_s) for now_s in (5.0, 5.9, 6.0, 60.0)] == [[b"a"], [b"a"], [], []]
 
 
+def test_an_adapter_passes_on_what_it_collected_in_one_go() -> None:
+    """The wait counts from the first byte that is held back."""
+    line = FaultyLine(FaultOptions(hold_s=0.016))
+    times = (5.000, 5.004, 5.012, 5.016, 5.020, 5.036)
+    sent = (b"a", b"", b"b", b"", b"c", b"")
+    carried = [line.carry(data, now_s) for data, now_s in zip(sent, times, strict=True)]
+    assert carried == [[], [], [], [b"ab"], [], [b"c"]]
+
+
+def test_what_was_collected_can_be_split_again() -> None:
+    line = FaultyLine(FaultOptions(hold_s=0.01, longest_write=2))
+    assert line.carry(b"abc", 1.0) == []
+    assert line.carry(b"d", 1.01) == [b"ab", b"cd"]
+
+
 def test_a_pull_rises_holds_and_falls() -> None:
     """A raised cosine is halfway in the middle."""
     patient = Patient(resting=2.0)

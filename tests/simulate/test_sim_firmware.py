@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 
+from dynod.config.profiles import load_profiles
 from dynod.model.errors import UsageError
 from dynod.simulate.catalogue import make_firmware
 from dynod.simulate.chronojump import ChronojumpFirmware, ChronojumpOptions
@@ -125,6 +126,7 @@ def test_angle_frames_come_at_the_rate_among_others() -> None:
     assert all(abs(step - 32768 / 180) <= 1 for step in steps)  # one degree each
 
 
-def test_an_unknown_device_names_those_there_are() -> None:
-    with pytest.raises(UsageError, match="chronojump_force_sensor, witmotion_wt901"):
-        make_firmware("mark10", lambda _t_s: 0.0)
+def test_a_channel_that_the_device_lacks_names_those_there_are() -> None:
+    profile = load_profiles(None)["witmotion_wt901"]
+    with pytest.raises(UsageError, match="roll, pitch, yaw"):
+        make_firmware(profile, lambda _t_s: 0.0, axis="slant")

@@ -9,6 +9,7 @@ import serial
 
 from dynod.model.samples import Chunk, EventKind
 from dynod.simulate.chronojump import ChronojumpFirmware, ChronojumpOptions
+from dynod.simulate.faults import FaultOptions
 from dynod.simulate.pty_port import PtyPort
 from dynod.simulate.witmotion import WitMotionFirmware
 from dynod.wire.decoder import Decoder
@@ -115,3 +116,40 @@ def test_a_board_resets_when_the_port_is_opened_again(tmp_path: Path) -> None:
             again.until(DialoguePhase.STREAMING, samples=5)
     starts = [command for command in firmware.commands if command == "start_capture:"]
     assert len(starts) == 2
+
+
+def test_pulled_and_put_in_again_by_itself(tmp_path: Path) -> None:
+    device = profile("witmotion_wt901")
+    faults = FaultOptions(unplug_after_s=0.3, replug_s=0.2)
+    firmware = WitMotionFirmware(lambda _t_s: 5.0, rate_hz=100.0)
+    with PtyPort(firmware, tmp_path / "angle", faults=faults) as port:
+        host = Host(port.link, device)
+        with host.line, pytest.raises((serial.SerialException, OSError)):
+            host.until(DialoguePhase.FAILED)
+        assert host.samples > 0
+        limit_s = time.monotonic() + PATIENCE_S
+        while not port.link.exists():
+            assert time.monotonic() < limit_s
+            time.sleep(0.01)
+        again = Host(port.link, device)
+        with again.line:
+            again.until(DialoguePhase.STREAMING, samples=10)
+
+
+@pytest.mark.parametrize(("own", "heard"), [(9600, True), (115200, False), (None, True)])
+def test_at_a_wrong_baud_rate_nothing_but_rubbish_passes(
+    tmp_path: Path, own: int | None, heard: bool
+) -> None:
+    """In both directions: the register would be read as FF AA 27 03 00."""
+    firmware = WitMotionFirmware(lambda _t_s: 5.0, rate_hz=100.0)
+    with PtyPort(firmware, tmp_path / "angle", baudrate=lambda: own) as port:
+        line = serial.Serial(str(port.link), 9600, timeout=0.01)
+        read = b""
+        with line:
+            line.write(b"\xff\xaa\x27\x03\x00")
+            limit_s = time.monotonic() + PATIENCE_S
+            while len(read) < 1000:
+                assert time.monotonic() < limit_s
+                read += line.read(4096)
+    assert (b"\x55\x53" in read) == heard
+    assert (b"\x55\x5f" in read) == heard
