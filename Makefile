@@ -4,8 +4,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 WORKERS ?= auto
+SECONDS ?= 120
 
-.PHONY: demo test lint format bench schema clean
+.PHONY: demo test lint format bench fuzz schema clean
 
 define ensure_venv
 @$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -33,6 +34,10 @@ $(VENV)/.bench: pyproject.toml $(VENV)/.test
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test,bench]'
 	@touch $@
 
+$(VENV)/.fuzz: pyproject.toml $(VENV)/.test
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test,fuzz]'
+	@touch $@
+
 demo: $(VENV)/.demo  ## the whole path with simulated devices, in about a minute
 	@$(BIN)/dynod demo
 
@@ -51,6 +56,11 @@ format: $(VENV)/.lint
 
 bench: $(VENV)/.bench  ## every figure as a ratio to a floor measured in the same run
 	$(BIN)/python -m benchmarks
+
+fuzz: $(VENV)/.fuzz  ## each decoder guided by coverage: make fuzz SECONDS=600 FRAMINGS="unit_line pair_lines"
+	@for framing in $(or $(FRAMINGS),$$($(BIN)/python -m tests.fuzz.framings)); do \
+		$(BIN)/python -m tests.fuzz.fuzz_decoder $$framing $(SECONDS) || exit 1; \
+	done
 
 schema: $(VENV)/.demo  ## write the checked-in schemas and the AsyncAPI document again
 	$(BIN)/dynod schema --write docs/schemas

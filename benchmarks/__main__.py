@@ -1,16 +1,22 @@
-"""``python -m benchmarks [decode] [latency] [startup]``: every figure beside its own floor."""
+"""``python -m benchmarks [decode] [many] [latency] [startup]``: figures beside their own floors.
+
+A lost sample makes the exit code 1; what is only slow is told and no error.
+"""
 
 import argparse
 import math
 import sys
+from collections.abc import Callable
 from importlib import import_module
 
 import pytest
 
+from benchmarks.load import LossRow, ShareRow
+from benchmarks.many import SECONDS
 from benchmarks.memory import MemoryRow
 from benchmarks.row import Row
 
-GROUPS = ("decode", "latency", "startup")
+GROUPS = ("decode", "many", "latency", "startup")
 HEAD = ("figure", "measured", "floor", "", "ratio", "bar", "")
 RIGHT = {1, 3, 4}
 
@@ -18,16 +24,25 @@ RIGHT = {1, 3, 4}
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("group", nargs="*", help=f"of {', '.join(GROUPS)}; without one, all")
-    chosen = parser.parse_args().group
-    if unknown := set(chosen) - set(GROUPS):
+    parser.add_argument(
+        "--seconds", type=float, default=SECONDS, help="how long `many` measures each number"
+    )
+    told = parser.parse_args()
+    if unknown := set(told.group) - set(GROUPS):
         parser.error(f"no such group: {', '.join(sorted(unknown))}")
-    print_table([row for group in chosen or GROUPS for row in measure(group)])
+    lost = False
+    for group in told.group or GROUPS:
+        rows = measure(group, told.seconds)
+        print_table(rows)  # at once: a later group may fail
+        lost |= any(isinstance(row, LossRow) and not row.holds for row in rows)
+    sys.exit(lost)
 
 
-def measure(group: str) -> list[Row]:
+def measure(group: str, seconds: float) -> list[Row]:
     print(f"{group}:", file=sys.stderr, flush=True)
+    module = import_module(f"benchmarks.{group}")
     try:
-        rows: list[Row] = import_module(f"benchmarks.{group}").rows()
+        rows: list[Row] = module.rows(seconds) if group == "many" else module.rows()
     except (pytest.skip.Exception, pytest.fail.Exception) as missing:
         print(f"  left out: {missing}", file=sys.stderr)
         return []
@@ -42,11 +57,11 @@ def print_table(rows: list[Row]) -> None:
             cell.rjust(width) if column in RIGHT else cell.ljust(width)
             for column, (cell, width) in enumerate(zip(line, widths, strict=True))
         )
-        print("  ".join(padded).rstrip())
+        print("  ".join(padded).rstrip(), flush=True)
 
 
 def cells(row: Row) -> tuple[str, ...]:
-    quantity = megabytes if isinstance(row, MemoryRow) else duration
+    quantity = quantity_of(row)
     sign = "at least" if row.better == "ratio>=" else "at most"
     judged = math.isfinite(row.bar)
     return (
@@ -58,6 +73,22 @@ def cells(row: Row) -> tuple[str, ...]:
         f"{sign} {row.bar:g}" if judged else "",
         ("ok" if row.holds else "MISSED") if judged else "",
     )
+
+
+def quantity_of(row: Row) -> Callable[[float], str]:
+    match row:
+        case MemoryRow():
+            return megabytes
+        case ShareRow():
+            return share
+        case LossRow():
+            return "{:.0f}".format
+        case _:
+            return duration
+
+
+def share(value: float) -> str:
+    return f"{value:.1%}"
 
 
 def megabytes(value: float) -> str:

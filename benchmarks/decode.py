@@ -1,7 +1,7 @@
 """How fast bytes become samples: large chunks, and one sample a chunk as in live use.
 
-The floors are a plain Python loop over the same lines, and the package ``witmotion`` from PyPI
-through its own receive loop.
+The floors are a plain Python loop over the same bytes for every framing, and the package
+``witmotion`` from PyPI through its own receive loop.
 """
 
 import math
@@ -16,21 +16,39 @@ from pathlib import Path
 import numpy as np
 import witmotion
 
+from benchmarks.plain import PLAIN, Loop, Plain
 from benchmarks.row import Row
 from dynod.model.samples import Chunk, SampleBlock
 from dynod.wire.decoder import Decoder
-from dynod.wire.profile import Profile
+from dynod.wire.profile import Polled, Profile
+from tests.fuzz.framings import GAP_S, WIRES, Wire
 
 DEVICES = Path(__file__).parents[1] / "devices"
 CHUNK_BYTES = 65536
 LIVE_CHUNKS = 20_000
 REPEATS = 5
 CHANNELS = ("force",)
+TITLES = {
+    "stamped_line": "lines stamp;decimal",
+    "count_line": "lines of bare counts",
+    "unit_line": "lines with a unit",
+    "pair_lines": "pairs of lines",
+    "summed_line": "lines with XOR",
+    "summed_frame": "frames with a sum",
+    "stamped_frame": "frames with stamps, no sum",
+    "prefixed_frame": "length-prefixed BCD",
+    "text_burst": "text that silence ends",
+}
 
 
 def rows() -> list[Row]:
     """Measure everything; takes a few seconds."""
-    return [_large_lines(), _large_frames(), *_live()]
+    wires = [(WIRES[name], plain) for name, plain in PLAIN.items()]
+    return [
+        *(_large_lines(), _large_frames(), *_live()),
+        *(_large(wire, plain.loop) for wire, plain in wires if plain.loop is not None),
+        *(_one_by_one(wire, plain) for wire, plain in wires),
+    ]
 
 
 def _large_lines() -> Row:
@@ -75,6 +93,67 @@ def _live() -> list[Row]:
         Row(name, seconds, "plain loop, a tuple of arrays a line", arrays_s, math.inf, "ratio<="),
         Row(name, seconds, "plain loop, numbers only", bare_s, math.inf, "ratio<="),
     ]
+
+
+def _large(wire: Wire, loop: Loop) -> Row:
+    """Hold a decoder against a loop; what they return is compared first."""
+    size = len(wire.sample(0).data)
+    data = b"".join(wire.sample(k).data for k in range(CHUNK_BYTES // size))
+    stamps, rows = loop(data)
+    unconfirmed = 1 if wire.name == "stamped_frame" else 0  # no mark follows the last one
+    count = len(rows) - unconfirmed
+    block = Decoder(wire.profile, aligned=True).feed(Chunk(data, 0.0)).blocks[0]
+    same = np.array_equal(block.values, np.array(rows[:count]).reshape(count, -1))
+    if not same or (stamps and not np.array_equal(block.t_s, np.array(stamps[:count]) * 1e-6)):
+        raise AssertionError(f"{wire.name}: the decoder and the plain loop differ")
+    chunk = Chunk(data, 0.0)
+    seconds, floor_s = _best(lambda: _feed(wire.profile, chunk, count), lambda: loop(data))
+    name = f"{TITLES[wire.name]}, 64 KiB a chunk"
+    return Row(name, seconds / count, "plain loop", floor_s / count, 1.0, "ratio>=")
+
+
+def _one_by_one(wire: Wire, plain: Plain) -> Row:
+    """Hold a decoder as the daemon feeds it against a loop that makes a block of each sample."""
+    chunks = [Chunk(wire.sample(k).data, k / 100) for k in range(LIVE_CHUNKS)]
+    polled = isinstance(wire.profile.dialogue, Polled)
+    run = _polled_feed if polled else _many_feed
+    for chunk in chunks[:100]:
+        plain.read(chunk.data)
+    seconds, floor_s = _best(
+        lambda: run(wire.profile, chunks),
+        lambda: _plain_samples(plain, wire.profile.channels, chunks),
+    )
+    name, floor = f"{TITLES[wire.name]}, one a chunk", "plain loop, a SampleBlock each"
+    return Row(name, seconds / LIVE_CHUNKS, floor, floor_s / LIVE_CHUNKS, 3.0, "ratio<=")
+
+
+def _many_feed(profile: Profile, chunks: list[Chunk]) -> None:
+    decoder = Decoder(profile, aligned=True)
+    samples = 0
+    for chunk in chunks:
+        samples += len(decoder.feed(chunk).blocks)
+    if samples < len(chunks) - 1:
+        raise AssertionError("the decoder lost samples")
+
+
+def _polled_feed(profile: Profile, chunks: list[Chunk]) -> None:
+    decoder = Decoder(profile, aligned=True)
+    samples = 0
+    for chunk in chunks:
+        decoder.asked(chunk.arrival_s)
+        decoder.feed(chunk)
+        samples += len(decoder.idle(chunk.arrival_s + GAP_S).blocks)
+    if samples != len(chunks):
+        raise AssertionError("the decoder lost samples")
+
+
+def _plain_samples(plain: Plain, channels: tuple[str, ...], chunks: list[Chunk]) -> SampleBlock:
+    read = plain.read
+    for chunk in chunks:
+        stamp, row = read(chunk.data)
+        at_s = chunk.arrival_s if stamp is None else stamp * 1e-6
+        block = SampleBlock(np.array((at_s,)), np.array((row,)), np.zeros(1, np.uint8), channels, 0)
+    return block
 
 
 def _feed(profile: Profile, chunk: Chunk, count: int) -> None:

@@ -6,7 +6,6 @@ does, also where the environment forbids to write any into the checkout.
 """
 
 import os
-import re
 import statistics
 import subprocess
 import sys
@@ -18,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, NamedTuple
 
-from benchmarks.memory import MemoryRow
+from benchmarks.memory import MemoryRow, memory_mb
 from benchmarks.row import Row
 from benchmarks.station import running, scratch, write_config
 from tests.support.mosquitto import free_port
@@ -121,15 +120,6 @@ def heard(lines: IO[str] | None, ready: Callable[[str], bool], pid: int, begun_s
             return Start(taken_s, memory_mb(pid))
         said.append(line)
     raise RuntimeError(f"the process ended before it was ready:\n{''.join(said)}")
-
-
-def memory_mb(pid: int) -> float:
-    """Return the resident memory of a process, in 10⁶ bytes."""
-    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    found = re.search(r"^VmRSS:\s+(\d+) kB$", status, re.MULTILINE)
-    if found is None:
-        raise RuntimeError(f"/proc/{pid}/status does not tell VmRSS")
-    return int(found[1]) * 1024 / 1e6
 
 
 def median(starts: list[Start]) -> Start:

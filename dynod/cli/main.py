@@ -144,6 +144,33 @@ def report(
 
 
 @app.command()
+def reliability(
+    study: Annotated[
+        Path,
+        typer.Argument(
+            help="CSV with subject, session, movement, position, fixation, side, and value_n,"
+            " value_nm or value_deg."
+        ),
+    ],
+    write: Annotated[
+        Path | None, typer.Option(help="Write the rows as a measurement_error.toml.")
+    ] = None,
+    summary: Annotated[
+        str | None, typer.Option(help="How several trials of a leg become one: mean, best …")
+    ] = None,
+    *,
+    update: Annotated[
+        bool, typer.Option("--update", help="Keep the other rows of the file that is written.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Compute your own measurement error from a retest study, and write your table of it."""
+    from dynod.cli.reliability import run_reliability
+
+    run_reliability(study, write, update=update, summary=summary, as_json=json)
+
+
+@app.command()
 def schema(
     write: Annotated[
         Path | None, typer.Option(help="Write all documents into this folder instead.")

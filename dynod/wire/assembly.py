@@ -29,6 +29,8 @@ class Assembly:
         self.last_s = float("-inf")
         self.factor = 1.0  # from the unit that the device says it uses to the profile's
         self._channels = channels
+        self._shape = (1, len(channels))
+        self._single = len(channels) == 1
         self._saturation = saturation
         self._blocks: list[SampleBlock] = []
         self._times: list[float] = []
@@ -50,11 +52,14 @@ class Assembly:
         self._block(t_s, values, None)
         self.last_s = float(t_s[-1])
 
-    def alone(self, t_s: float, value: float) -> SampleBlock:
-        """Return the only sample of a chunk of a device with one channel, as its block."""
-        times, values = _empty(1), _empty((1, 1))  # a third of the cost of np.array()
+    def alone(self, t_s: float, row: tuple[float, ...]) -> SampleBlock:
+        """Return the only sample of a chunk as its block."""
+        times, values = _empty(1), _empty(self._shape)  # a third of the cost of np.array()
         times[0] = t_s
-        values[0, 0] = value
+        if self._single:
+            values[0, 0] = row[0]  # a third of the cost of a tuple
+        else:
+            values[0] = row
         status = _ONE_ZERO
         if self._saturation:
             status, values = self._status(values, None)

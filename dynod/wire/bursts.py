@@ -1,6 +1,6 @@
 """Answers that only silence ends: nothing in them says where they begin or stop."""
 
-from dynod.model.samples import RejectReason
+from dynod.model.samples import Chunk, RejectReason, SampleBlock
 from dynod.wire.binary import number_readers, read_numbers
 from dynod.wire.framing import IdleGap
 from dynod.wire.phrases import compile_pattern
@@ -60,6 +60,10 @@ class BurstDecoder:
     def hear(self, arrival_s: float) -> None:
         """Note when the bytes came that are fed next."""
         self._heard_s = arrival_s
+
+    def one_sample(self, _chunk: Chunk) -> SampleBlock | None:
+        """No chunk is a sample before the silence after it."""
+        return None
 
     def feed(self, data: bytes) -> None:
         """Take bytes; they go on with the burst."""

@@ -93,8 +93,21 @@ class ArrivalClock:
         self._last_s = None
         self._interval_s = self._nominal_s
 
+    def one(self, arrival_s: float) -> float:
+        """Return the time of one sample that arrived alone; as `many`, without numpy's cost."""
+        start_s, step_s = self._advance(1, arrival_s)
+        self._last_s = start_s + step_s
+        return self._last_s
+
     def many(self, count: int, arrival_s: float) -> FloatArray:
         """Return the times of ``count`` samples that arrived together, (count,), rising."""
+        start_s, step_s = self._advance(count, arrival_s)
+        times: FloatArray = start_s + step_s * np.arange(1, count + 1, dtype=np.float64)
+        self._last_s = float(times[-1])
+        return times
+
+    def _advance(self, count: int, arrival_s: float) -> tuple[float, float]:
+        """Return from where the next ``count`` samples go on, and how far they stand apart."""
         if self._last_s is None:
             self._last_s = arrival_s - count * self._interval_s
         late_s = arrival_s - (self._last_s + count * self._interval_s)
@@ -106,10 +119,7 @@ class ArrivalClock:
             step_s += self._PHASE_GAIN * late_s / count
             drift_s = self._interval_s + self._INTERVAL_GAIN * late_s / count
             self._interval_s = min(max(drift_s, self._nominal_s / 8), self._nominal_s * 8)
-        step_s = max(step_s, 0.1 * self._interval_s)
-        times: FloatArray = start_s + step_s * np.arange(1, count + 1, dtype=np.float64)
-        self._last_s = float(times[-1])
-        return times
+        return start_s, max(step_s, 0.1 * self._interval_s)
 
 
 class PollTimes:

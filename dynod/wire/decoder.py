@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from dynod.model.samples import Chunk, Decoded, RejectReason, SampleBlock
+from dynod.model.samples import Chunk, Decoded, RejectReason
 from dynod.model.units import Unit, factor_to_base
 from dynod.wire.assembly import Assembly
 from dynod.wire.bursts import BurstDecoder
@@ -36,9 +36,7 @@ class Decoder:
         self._sink = Sink(profile, self._assembly)
         self._framing = _make_framing(profile, self._sink)
         self._framing.reset(aligned=aligned)
-        self._one_sample = (
-            self._framing.one_sample if isinstance(self._framing, LineDecoder) else _never
-        )
+        self._one_sample = self._framing.one_sample
         self._bursts = self._framing if isinstance(self._framing, BurstDecoder) else None
 
     @property
@@ -87,7 +85,7 @@ class Decoder:
 
     def feed(self, chunk: Chunk) -> Decoded:
         """Return what a chunk completes."""
-        block = self._one_sample(chunk.data)
+        block = self._one_sample(chunk)
         if block is not None:
             return Decoded((block,))
         if self._bursts is not None:
@@ -120,8 +118,3 @@ def _make_framing(profile: Profile, sink: Sink) -> AnyDecoder:
             return PrefixedDecoder(framing, profile.channels, sink)
         case IdleGap() as framing:
             return BurstDecoder(framing, profile, sink)
-
-
-def _never(_data: bytes) -> SampleBlock | None:
-    """Only lines have such a shortcut."""
-    return None

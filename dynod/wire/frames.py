@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from dynod.model.samples import FloatArray
+from dynod.model.samples import Chunk, FloatArray, SampleBlock
 from dynod.wire.binary import count_reader, number_readers, read_numbers
 from dynod.wire.framing import FixedFrame, IntegerField, StampField
 from dynod.wire.lost import LostRun
@@ -82,6 +82,32 @@ class FrameDecoder:
 
     def idle(self, now_s: float) -> None:
         """Silence ends no frame."""
+
+    def one_sample(self, chunk: Chunk) -> SampleBlock | None:
+        """Take a chunk that completes exactly one sample; None, untouched, if it does not.
+
+        Without a checksum it is the frame before, which the chunk's mark confirms.
+        """
+        data, rest = chunk.data, b""
+        if not self._summed and len(self._rest) == self._length:
+            data, rest = self._rest, data
+        elif self._rest or not self._summed:
+            return None
+        if len(data) != self._length or self._text is not None or len(rest) > self._length:
+            return None
+        if not (self._in_step and self._lost.is_over and self._is_frame(data + rest, 0)):
+            return None
+        if self._sample_id is not None and data[self._id_at] != self._sample_id:
+            return None
+        values = read_numbers(self._readers, data, 0)
+        if values is None:
+            return None
+        stamp = None if self._read_stamp is None else self._read_stamp(data, 0)
+        block = self._sink.alone(stamp, values, chunk.arrival_s)
+        if block is not None:
+            self._lost.end()
+            self._rest = rest
+        return block
 
     def feed(self, data: bytes) -> None:
         """Take bytes; samples and rejects go to the sink."""

@@ -1,12 +1,12 @@
 """Lines of text: one sample, half a sample, an event, an answer or a comment a line."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from dynod.model.samples import EventKind, FloatArray, RejectReason, SampleBlock
+from dynod.model.samples import Chunk, EventKind, FloatArray, RejectReason, SampleBlock
 from dynod.wire.digits import (
     MAX_FRACTION_DIGITS,
     MAX_STAMP_DIGITS,
@@ -101,7 +101,10 @@ class LineDecoder:
         self._end = self._grammar.terminator
         self._max_bytes = self._grammar.max_bytes
         self._bulk = _make_bulk(self._grammar, self._reader, profile, framing)
-        self._whole_chunk = _whole_chunk(framing, self._grammar, sink)
+        # Takes a chunk that is exactly one sample, or nothing of it, and then returns None. Live,
+        # nearly every chunk is one; this way costs half of ``feed``.
+        self.one_sample = self._plain_sample if _is_plain(framing) else self._text_sample
+        self._whole = _whole_sample(self._grammar)
         self._rest = b""
         self._partial = True
         self._overlong = 0
@@ -126,18 +129,29 @@ class LineDecoder:
         self._held = []
         self._begun = aligned
 
-    def one_sample(self, data: bytes) -> SampleBlock | None:
-        """Take a chunk that is exactly the line of one sample; None, untouched, if it is not.
-
-        Live, nearly every chunk is one; this way costs half of ``feed``.
-        """
-        if self._whole_chunk is None or self._rest or self._partial:
+    def _plain_sample(self, chunk: Chunk) -> SampleBlock | None:
+        if self._rest or self._partial:
             return None
-        match = self._whole_chunk.fullmatch(data)
+        match = self._whole(chunk.data)
         if match is None:
             return None
         stamp, value = match.groups()
-        return self._sink.alone(int(stamp), float(value))
+        return self._sink.alone(int(stamp), (float(value),), 0.0)
+
+    def _text_sample(self, chunk: Chunk) -> SampleBlock | None:
+        if self._rest or self._partial or self._held:
+            return None
+        match = self._whole(chunk.data)
+        if match is None or len(chunk.data) > self._max_bytes:
+            return None
+        if chunk.data.count(self._end) != len(self._grammar.samples):
+            return None  # an expression took a line end
+        reading = self._reader.read(match.groupdict())
+        if isinstance(reading, RejectReason) or reading.status:
+            return None
+        block = self._sink.alone(reading.stamp, reading.values, chunk.arrival_s)
+        self._begun = self._begun or block is not None
+        return block
 
     def feed(self, data: bytes) -> None:
         """Take bytes; samples and the rest go to the sink."""
@@ -288,12 +302,25 @@ def _is_plain(framing: DelimitedLine | PatternLine) -> bool:
     )
 
 
-def _whole_chunk(
-    framing: DelimitedLine | PatternLine, grammar: Grammar, sink: Sink
-) -> re.Pattern[bytes] | None:
-    if not (sink.stamped and _is_plain(framing)):
-        return None
-    return re.compile(grammar.samples[0].pattern + rb"\r?\n")
+def _whole_sample(grammar: Grammar) -> Callable[[bytes], re.Match[bytes] | None]:
+    return re.compile(_joined(grammar)).fullmatch if _may_be_joined(grammar) else _no_match
+
+
+def _no_match(_data: bytes) -> None:
+    return None
+
+
+def _may_be_joined(grammar: Grammar) -> bool:
+    """Tell whether the expressions of a sample's lines can be parts of one."""
+    names = [name for line in grammar.samples for name in line.groupindex]
+    named = len({*names}) == sum(line.groups for line in grammar.samples)
+    return named and not any(_BY_NUMBER(line.pattern) for line in grammar.samples)
+
+
+def _joined(grammar: Grammar) -> bytes:
+    """Return the expression of all lines of a sample, with their ends."""
+    end = _LINE_END if grammar.terminator == b"\n" else rb"\r"
+    return b"".join(b"(?:" + line.pattern + b")" + end for line in grammar.samples)
 
 
 class _PlainBulk:
@@ -318,8 +345,7 @@ class _PatternBulk:
     """Many samples of the same lines, found by one search."""
 
     def __init__(self, grammar: Grammar, reader: TextReader) -> None:
-        lines = b"".join(b"(?:" + line.pattern + b")" + _LINE_END for line in grammar.samples)
-        self._sample = re.compile(b"(?m)^" + lines)
+        self._sample = re.compile(b"(?m)^" + _joined(grammar))
         self._column = {name: index - 1 for name, index in self._sample.groupindex.items()}
         self._lines = len(grammar.samples)
         self._reader = reader
@@ -386,11 +412,8 @@ def _make_bulk(
     """Return the way to read many lines at once, where their form allows one."""
     if isinstance(framing, DelimitedLine) and _is_plain(framing):
         return _PlainBulk(framing.separator)
-    names = [name for line in grammar.samples for name in line.groupindex]
-    named = len({*names}) == sum(line.groups for line in grammar.samples)
-    numbered = any(_BY_NUMBER(line.pattern) for line in grammar.samples)
     simple = not (reader.signs or reader.statuses or reader.comma)
     hexadecimal = reader.checksum in {"none", "xor_hex"}
     streams = profile.clock.kind in {"stamp", "nominal"} and grammar.terminator == b"\n"
-    fits = named and not numbered and simple and hexadecimal and streams
+    fits = _may_be_joined(grammar) and simple and hexadecimal and streams
     return _PatternBulk(grammar, reader) if fits else None

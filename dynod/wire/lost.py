@@ -30,6 +30,11 @@ class LostRun:
         self._partial = False
 
     @property
+    def is_over(self) -> bool:
+        """Whether nothing waits to be reported."""
+        return not self._length
+
+    @property
     def room(self) -> int:
         """How many bytes the run may still grow by."""
         return LONGEST_RUN - self._length

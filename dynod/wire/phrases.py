@@ -24,7 +24,7 @@ def _is_phrase(text: str) -> str:
 
 def _is_pattern(text: str) -> str:
     try:
-        compiled = compile_pattern(text)
+        compiled = compile_pattern(f"(?:{text})")  # as it will stand among others
     except (re.error, UnicodeEncodeError) as error:
         raise ValueError(f"is no regular expression: {error}") from None
     if compiled.fullmatch(b""):

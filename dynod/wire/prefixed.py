@@ -1,6 +1,6 @@
 """Frames that say their length: mark, length, address, command, data, sum."""
 
-from dynod.model.samples import RejectReason
+from dynod.model.samples import Chunk, RejectReason, SampleBlock
 from dynod.wire.binary import number_readers, read_numbers
 from dynod.wire.framing import LengthPrefixed
 from dynod.wire.lost import LostRun
@@ -48,6 +48,21 @@ class PrefixedDecoder:
 
     def idle(self, now_s: float) -> None:
         """Silence ends no frame."""
+
+    def one_sample(self, chunk: Chunk) -> SampleBlock | None:
+        """Take a chunk that is exactly one frame of a sample; None, untouched, if it is not."""
+        data = chunk.data
+        if self._rest or not (self._lost.is_over and data.startswith(self._sample_head)):
+            return None
+        if len(data) != data[1] + 1 or sum(data[1:-1]) & 0xFF != data[-1]:
+            return None
+        values = read_numbers(self._readers, data, 0)
+        if values is None:
+            return None
+        block = self._sink.alone(None, values, chunk.arrival_s)
+        if block is not None:
+            self._lost.end()
+        return block
 
     def feed(self, data: bytes) -> None:
         """Take bytes; samples, answers and rejects go to the sink."""

@@ -39,14 +39,20 @@ class Sink:
         self._rows, self._statuses, self._lengths = [], [], []
         self.clock.reset()
 
-    def alone(self, stamp: int, value: float) -> SampleBlock | None:
-        """Return the stamped sample that a whole chunk is; None when it is beyond the limits."""
-        if self._limited and not self._low <= value <= self._high:
+    def alone(self, stamp: int | None, row: Row, arrival_s: float) -> SampleBlock | None:
+        """Return the sample that a whole chunk is; None when it must take the long way."""
+        if self._limited and not self._inside(row):
             return None
-        t_s, broke = self._stamps.one(stamp)
-        if broke:
-            self.assembly.new_segment()
-        return self.assembly.alone(t_s, value)
+        clock = self.clock
+        if isinstance(clock, StampClock) and stamp is not None:
+            t_s, broke = clock.one(stamp)
+            if broke:
+                self.assembly.new_segment()
+        elif isinstance(clock, ArrivalClock):
+            t_s = clock.one(arrival_s)
+        else:
+            return None
+        return self.assembly.alone(t_s, row)
 
     def sample(self, stamp: int | None, row: Row, status: int, length: int) -> None:
         """Take one sample that ``length`` bytes became."""

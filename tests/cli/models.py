@@ -132,7 +132,7 @@ first_frame_s = 0.4
 unlock = "hex: FF AA 69 88 B5"
 save = "hex: FF AA 00 00 00"
 read = "hex: FF AA 27 03 00"
-read_by = '(?s)^U_(?P<rate>..)(?P<baudrate>..)'
+read_by = '(?s:^U_(?P<rate>..)(?P<baudrate>..))'
 rates = { 10 = "hex: FF AA 03 06 00", 100 = "hex: FF AA 03 09 00", 200 = "hex: FF AA 03 0B 00" }
 baudrates = { 9600 = "hex: FF AA 04 02 00", 115200 = "hex: FF AA 04 06 00" }
 """

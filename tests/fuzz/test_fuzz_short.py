@@ -6,7 +6,7 @@ from tests.fuzz.framings import WIRES, Wire
 from tests.fuzz.invariants import check, read_script
 from tests.fuzz.seeds import streams
 
-INPUTS = 200
+INPUTS = 120
 
 
 @pytest.mark.parametrize("wire", WIRES.values(), ids=WIRES)

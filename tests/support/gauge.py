@@ -55,6 +55,7 @@ class Gauge:
         with self._lock:
             master, slave = os.openpty()
             tty.setraw(slave)
+            os.set_blocking(master, False)
             self._master = master
             self.link.symlink_to(os.ttyname(slave))
             os.close(slave)
@@ -69,10 +70,14 @@ class Gauge:
                 self._master = -1
 
     def write(self, data: bytes) -> None:
+        """Send all of it; only the end of the gauge cuts it short, when nobody reads any more."""
         with self._lock:
             view = memoryview(data)
-            while view:
-                view = view[os.write(self._master, view) :]
+            while view and not self._over.is_set():
+                try:
+                    view = view[os.write(self._master, view) :]
+                except BlockingIOError:
+                    select.select([], [self._master], [], 0.02)
 
     # -- what a patient and a therapist do ------------------------------------------------
 
