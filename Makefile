@@ -6,7 +6,7 @@ BIN = $(VENV)/bin
 WORKERS ?= auto
 SECONDS ?= 120
 
-.PHONY: demo test lint format bench fuzz schema clean
+.PHONY: demo test lint format bench soak fuzz schema clean
 
 define ensure_venv
 @$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -61,6 +61,9 @@ fuzz: $(VENV)/.fuzz  ## each decoder guided by coverage: make fuzz SECONDS=600 F
 	@for framing in $(or $(FRAMINGS),$$($(BIN)/python -m tests.fuzz.framings)); do \
 		$(BIN)/python -m tests.fuzz.fuzz_decoder $$framing $(SECONDS) || exit 1; \
 	done
+
+soak: $(VENV)/.test  ## every profile and variant, ten seconds each, from simulator to store
+	DYNOD_SOAK_S=10 $(BIN)/python -m pytest -n $(WORKERS) tests/blackbox/test_every_device.py
 
 schema: $(VENV)/.demo  ## write the checked-in schemas and the AsyncAPI document again
 	$(BIN)/dynod schema --write docs/schemas

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from dynod.model.clinical import InvolvedSide, Movement, Side
+from dynod.model.clinical import Fixation, InvolvedSide, Movement, Side
 from dynod.model.device import Trigger
 from dynod.model.errors import DynodError
 from dynod.model.units import Unit
@@ -300,6 +300,7 @@ def devices_replay(
         Movement.HIP_ABDUCTION
     ),
     side: Annotated[Side, typer.Option(help="Label of the trials.")] = Side.RIGHT,
+    fixation: Annotated[Fixation, typer.Option(help="What held the device.")] = Fixation.HAND,
     axis: Annotated[str | None, typer.Option(help="Channel of an inclinometer.")] = None,
     speed: Annotated[Speed, typer.Option(help="As fast as possible, or as on the wire.")] = (
         Speed.MAX
@@ -332,6 +333,7 @@ def devices_replay(
         side,
         axis,
         speed is Speed.WIRE,
+        fixation,
         site_facts(unit, push_sign, rate_hz, baudrate, address),
         samples,
         write_expect,
@@ -360,13 +362,14 @@ def results_show(
         str, typer.Argument(help="From `dynod results list`; its beginning is enough.")
     ],
     config: Config = DEFAULT_CONFIG,
+    svg: Annotated[Path | None, typer.Option(help="Draw the trial into this file.")] = None,
     *,
     json: Json = False,
 ) -> None:
     """Show one trial: verdict, metrics, calibration and its curve."""
     from dynod.cli.results import run_show
 
-    run_show(config, result_id, as_json=json)
+    run_show(config, result_id, svg, as_json=json)
 
 
 @session.command("start")

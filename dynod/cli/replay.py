@@ -19,7 +19,7 @@ from dynod.config.site_facts import SiteFacts
 from dynod.core.analysis import analyse
 from dynod.core.settings import AnalysisSettings
 from dynod.model.calibration import Calibration, CalibrationStatus
-from dynod.model.clinical import Movement, Side
+from dynod.model.clinical import Fixation, Movement, Side
 from dynod.model.device import Trigger
 from dynod.model.errors import ConfigError, UsageError
 from dynod.model.samples import Decoded, SampleBlock
@@ -45,6 +45,7 @@ class ReplayRequest:
     side: Side
     axis: str | None
     at_wire_speed: bool
+    fixation: Fixation = Fixation.HAND
     facts: SiteFacts = NO_FACTS
     samples: bool = False
     write_expect: bool = False
@@ -135,7 +136,13 @@ def _trials(
     default = Trigger.BUTTON if profile.has_button else Trigger.ONSET
     calibration = Calibration(CalibrationStatus.NOMINAL, profile.nominal_coefficients)
     solo = SoloTrials(
-        Source(profile.kind, profile.channels, axis, profile.rate_hz or 0.0),
+        Source(
+            profile.kind,
+            profile.channels,
+            axis,
+            profile.rate_hz or 0.0,
+            stamped=profile.clock.kind == "stamp",
+        ),
         request.trigger or default,
         calibration,
         AnalysisSettings(),
@@ -145,7 +152,16 @@ def _trials(
     recordings = [recording for item in decoded for recording in solo.feed(item)]
     recordings += solo.finish()
     return [
-        _trial(request, recording, analyse(recording, profile.kind, calibration))
+        _trial(
+            request,
+            recording,
+            analyse(
+                recording,
+                profile.kind,
+                calibration,
+                hand_held=request.fixation is Fixation.HAND,
+            ),
+        )
         for recording in recordings
     ]
 
@@ -159,6 +175,7 @@ def _trial(request: ReplayRequest, recording: Recording, analysis: Analysis) -> 
         "valid": analysis.valid,
         "flags": [flag.value for flag in analysis.flags],
         "metrics": dict(analysis.metrics),
+        "metric_notes": dict(analysis.notes),
         "tare_n": analysis.tare_n,
         "sample_rate_hz": analysis.sample_rate_hz,
     }

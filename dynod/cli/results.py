@@ -1,5 +1,6 @@
 """``dynod results``."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from rich.table import Table
 from dynod.cli.link import query
 from dynod.cli.output import console, print_json, say
 from dynod.cli.plot import plot
+from dynod.config.site import load_site
 from dynod.daemon.queries import result_show, results_list
 
 _UNITS = {"peak_force_n": "N", "angle_deg": "deg"}
@@ -42,13 +44,17 @@ def run_list(config_path: Path, limit: int, *, as_json: bool) -> None:
     console.print(table)
 
 
-def run_show(config_path: Path, result_id: str, *, as_json: bool) -> None:
-    """Show one trial."""
+def run_show(config_path: Path, result_id: str, svg: Path | None, *, as_json: bool) -> None:
+    """Show one trial, and draw it where that is asked for."""
     row = query(
         config_path,
         {"what": "result", "result_id": result_id},
         lambda store: result_show(store, result_id),
     )
+    if svg is not None:
+        from dynod.cli.trial_plot import of_row, write_trial_svg
+
+        write_trial_svg(svg, of_row(row), load_site(config_path, os.environ).analysis)
     if as_json:
         print_json(row)
         return
@@ -56,6 +62,8 @@ def run_show(config_path: Path, result_id: str, *, as_json: bool) -> None:
     say(f"verdict      {verdict(row)}")
     for name, value in row["metrics"].items():
         say(f"{name:<22} {'not computable' if value is None else f'{value:.4g}'}")
+    for name, note in row.get("metric_notes", {}).items():
+        say(f"{name:<22} [yellow]{note.replace('_', ' ')}[/]")
     tare = "none" if row["tare_n"] is None else f"{row['tare_n']:.2f}"
     say(f"zero         {tare}; calibration {row['calibration']['status']}")
     if row.get("curve"):

@@ -34,6 +34,7 @@ class BatteryTest(Part):
     seconds: Annotated[float, Field(gt=0, le=15)] = 5.0
     rest_s: Annotated[float, Field(ge=0, le=600)] = 30.0
     extra_trials: Annotated[int, Field(ge=0, le=3)] = 0
+    best_two_percent: Annotated[float, Field(gt=0, lt=100, strict=False)] = 10.0
 
     @model_validator(mode="after")
     def _kind_fits(self) -> Self:
@@ -54,6 +55,7 @@ class BatteryTest(Part):
             seconds=self.seconds,
             rest_s=self.rest_s,
             extra_trials=self.extra_trials,
+            best_two_percent=self.best_two_percent,
         )
 
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
+from dynod.config.analysis import AnalysisConfig
+from dynod.config.fields import Part
 from dynod.config.settings import ButtonConfig, CalibrationConfig, SessionConfig
 
 REDACTED = "redacted"
@@ -22,7 +24,7 @@ _PORT = re.compile(r"/dev/(?!.*\.\.)[\w./:+@-]+", re.ASCII)
 _ABSOLUTE = re.compile(r"(?<![\w/])/(?!dev/)[^\s:;,'\"]+")
 
 
-def _all_of(model: type[SessionConfig | CalibrationConfig | ButtonConfig]) -> dict[str, bool]:
+def _all_of(model: type[Part]) -> dict[str, bool]:
     return dict.fromkeys(model.model_fields, True)
 
 
@@ -33,6 +35,7 @@ _KEEP: _Keep = {
     "device": {**dict.fromkeys((*_UNIT, *_LINE), True), "buttons": _all_of(ButtonConfig)},
     "session": _all_of(SessionConfig),
     "calibration": _all_of(CalibrationConfig),
+    "analysis": _all_of(AnalysisConfig),
 }
 
 

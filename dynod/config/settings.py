@@ -7,6 +7,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
+from dynod.config.analysis import AnalysisConfig
 from dynod.config.fields import Part, PathFrom, Text, TopicLevel
 from dynod.model.deficit import Summary
 from dynod.model.device import Role, Trigger
@@ -184,6 +185,7 @@ class Config(Part):
     session: SessionConfig = SessionConfig()
     control: ControlConfig = ControlConfig()
     calibration: CalibrationConfig = CalibrationConfig()
+    analysis: AnalysisConfig = AnalysisConfig()
 
     @field_validator("device")
     @classmethod

@@ -8,14 +8,19 @@ from dynod.config.batteries import load_batteries
 from dynod.config.certificates import SITE_FOLDER, load_certificates
 from dynod.config.error_table import load_error_table
 from dynod.config.load import load_config
+from dynod.config.norms import load_norm_table
 from dynod.config.problems import Problems, unknown
 from dynod.config.profiles import load_profiles
+from dynod.config.quality import FlagRule, load_quality, rejecting_flags
 from dynod.config.settings import ButtonConfig, Config, DeviceConfig
 from dynod.config.site_facts import SiteFacts, misfits, with_site_facts
+from dynod.core.norms import Norm
+from dynod.core.settings import AnalysisSettings
 from dynod.model.calibration import Certificate
 from dynod.model.clinical import Battery, Kind
 from dynod.model.deficit import MeasurementError
 from dynod.model.device import Role, Trigger
+from dynod.model.flags import Flag
 from dynod.wire.profile import Profile
 
 
@@ -29,6 +34,8 @@ class Site:
     batteries: Mapping[str, Battery]
     certificates: tuple[Certificate, ...]
     measurement_errors: tuple[MeasurementError, ...]
+    quality: Mapping[Flag, FlagRule]
+    norms: tuple[Norm, ...]
 
     def profile_of(self, device: DeviceConfig) -> Profile:
         """Return the profile of a configured device, with what the config says of this unit."""
@@ -46,6 +53,12 @@ class Site:
         buttons = device.buttons or ButtonConfig()
         actions = {"press": buttons.press, "long_press": buttons.long_press}
         return {gesture: action for gesture, action in actions.items() if action != "none"}
+
+    @property
+    def analysis(self) -> AnalysisSettings:
+        """The limits of the analysis, and which flags reject."""
+        limit_n = self.config.session.tester_limit_n
+        return self.config.analysis.settings(limit_n, rejecting_flags(self.quality))
 
     @property
     def has_button(self) -> bool:
@@ -91,6 +104,8 @@ def load_site(path: Path, env: Mapping[str, str]) -> Site:
         batteries=load_batteries(folder),
         certificates=load_certificates(folder),
         measurement_errors=load_error_table(folder),
+        quality=load_quality(folder),
+        norms=load_norm_table(folder),
     )
     problems = Problems()
     for key, what in (*_device_problems(site), *_station_problems(site)):

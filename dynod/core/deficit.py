@@ -4,22 +4,27 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from dynod.core.measurement_error import lookup
-from dynod.core.student_t import t_quantile
+from dynod.core.consistency import ConsistencySettings, consistency
+from dynod.core.indices import all_indices
+from dynod.core.intervals import fieller, log_delta, mirrored_percent
+from dynod.core.measurement_error import Z95, lookup
+from dynod.core.norms import WEAK_Z, Norm, NormScore, Person, norm_scores
+from dynod.core.quantiles import t_quantile
 from dynod.model.calibration import CalibrationStatus
-from dynod.model.clinical import Fixation, InvolvedSide, Kind, Side, TestSpec
+from dynod.model.clinical import Contraction, Fixation, InvolvedSide, Kind, Side, TestSpec
 from dynod.model.deficit import (
     Classification,
+    Interpretation,
+    Interval,
     MeasurementError,
     Reason,
     SideComparison,
+    SideInterpretation,
     SideResult,
     Summary,
 )
 from dynod.model.flags import Flag
 from dynod.model.trial import Trial
-
-Z95 = 1.96
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +65,7 @@ def compare_sides(
 
     ``incomplete``: a side still has open slots, so the answer is ``side_incomplete``.
     """
-    counted = [trial for trial in trials if trial.valid and not trial.slot.familiarisation]
+    counted = _counted(trials)
     quantity, quantity_flags = _quantity(test, counted)
     sides = {side: _side(counted, side, quantity, settings.summary) for side in Side}
     flags = (*quantity_flags, *_limit_flags(counted, settings))
@@ -88,6 +93,10 @@ def compare_sides(
     return _strengths(blank, left, right, involved, row, settings, shared_device=shared_device)
 
 
+def _counted(trials: Sequence[Trial]) -> list[Trial]:
+    return [trial for trial in trials if trial.valid and not trial.slot.familiarisation]
+
+
 def _quantity(test: TestSpec, trials: Sequence[Trial]) -> tuple[str, tuple[Flag, ...]]:
     """Return torque when every trial of both sides has it, else force."""
     if test.kind is Kind.ANGLE:
@@ -107,7 +116,7 @@ def _quantity(test: TestSpec, trials: Sequence[Trial]) -> tuple[str, tuple[Flag,
 def _side(trials: Sequence[Trial], side: Side, quantity: str, summary: Summary) -> _SideData | None:
     own = tuple(trial for trial in trials if trial.slot.side is side)
     found = [trial.analysis.metrics.get(quantity) for trial in own]
-    values = tuple(value for value in found if value is not None)
+    values = tuple(value for value in found if value is not None and math.isfinite(value))
     if not values:
         return None
     mean = math.fsum(values) / len(values)
@@ -204,7 +213,8 @@ def _strengths(
     reference = reference_side(left.value, right.value, involved)
     base, other = (left, right) if reference is Side.LEFT else (right, left)
     force_n = _force_n(base, settings.summary)
-    if base.value <= 0.0 or other.value <= 0.0 or force_n <= settings.noise_floor_n:
+    sound = all(_above_zero(data, settings.summary) for data in (base, other))
+    if not sound or force_n <= settings.noise_floor_n:
         return replace(blank, reason=Reason.REFERENCE_BELOW_NOISE, mdc_source=row.source)
     ratio = other.value / base.value
     h_both = math.hypot(
@@ -212,6 +222,7 @@ def _strengths(
         half_width_percent(right, row, settings.summary, shared_device=shared_device),
     )
     deficit = 100.0 * (1.0 - ratio)
+    ratio_low, ratio_high = log_delta(ratio, h_both)
     return replace(
         blank,
         classification=_classified(
@@ -222,14 +233,16 @@ def _strengths(
         deficit_percent=deficit,
         lsi_percent=100.0 * ratio,
         log_ratio_percent=100.0 * math.log(left.value / right.value),
-        ci95_percent=(
-            100.0 * (1.0 - ratio * math.exp(h_both / 100.0)),
-            100.0 * (1.0 - ratio * math.exp(-h_both / 100.0)),
-        ),
+        ci95_percent=(100.0 * (1.0 - ratio_high), 100.0 * (1.0 - ratio_low)),
         mdc95_percent=h_both,
         threshold_percent=settings.threshold_percent,
         mdc_source=row.source,
     )
+
+
+def _above_zero(data: _SideData, summary: Summary) -> bool:
+    """Tell whether value, mean and force of a side are above zero, so that each may divide."""
+    return min(data.value, math.fsum(data.values), _force_n(data, summary)) > 0.0
 
 
 def half_width_percent(
@@ -251,8 +264,9 @@ def half_width_percent(
 
 def _force_n(data: _SideData, summary: Summary) -> float:
     """Return a side's value as a force, also where its quantity is a torque."""
-    peaks_n = [trial.analysis.metrics.get("peak_force_n") for trial in data.trials]
-    return summarised([peak_n for peak_n in peaks_n if peak_n is not None], summary)
+    found = [trial.analysis.metrics.get("peak_force_n") for trial in data.trials]
+    peaks_n = [peak_n for peak_n in found if peak_n is not None and math.isfinite(peak_n)]
+    return summarised(peaks_n, summary) if peaks_n else 0.0
 
 
 def _calibration_percent(data: _SideData, summary: Summary, *, shared_device: bool) -> float:
@@ -306,3 +320,112 @@ def _classified(
     if deficit <= threshold:
         return Classification.EXCEEDS_ERROR
     return Classification.EXCEEDS_ERROR_AND_THRESHOLD
+
+
+# -- how to read it ------------------------------------------------------------------------
+
+
+def interpret(
+    comparison: SideComparison,
+    test: TestSpec,
+    trials: Sequence[Trial],
+    *,
+    table: Sequence[MeasurementError],
+    person: Person | None = None,
+    norms: Sequence[Norm] = (),
+    consistency_settings: ConsistencySettings | None = None,
+) -> Interpretation:
+    """Return what helps to read a comparison that `compare_sides` made of the same trials.
+
+    It is a record of its own because it is no part of the contract's arithmetic and rests on more:
+    on who the patient is and on norms. Break tests have no z, the norms being of make tests.
+    """
+    counted = _counted(trials)
+    sides = {side: _side(counted, side, comparison.quantity, comparison.summary) for side in Side}
+    scores = {
+        side: _scores(data, test, comparison.summary, person, norms) for side, data in sides.items()
+    }
+    chosen = _shared(scores)
+    limits = consistency_settings or ConsistencySettings()
+    left, right = (
+        _read(sides[side], test, chosen.get(side), limits) for side in (Side.LEFT, Side.RIGHT)
+    )
+    weak = (
+        test.kind is Kind.FORCE
+        and comparison.classification is Classification.WITHIN_ERROR
+        and len(chosen) == len(Side)
+        and all(score.z < WEAK_Z for score in chosen.values())
+    )
+    data_left, data_right = sides[Side.LEFT], sides[Side.RIGHT]
+    flags = (Flag.SYMMETRIC_BUT_WEAK,) if weak else ()
+    reference = comparison.reference_side
+    row = lookup(table, test, comparison.summary)
+    if (
+        comparison.deficit_percent is None
+        or (data_left is None or data_right is None)
+        or (reference is None or row is None)
+    ):
+        return Interpretation(left, right, flags=flags)
+    return Interpretation(
+        left,
+        right,
+        fieller95_percent=_fieller(data_left, data_right, reference, row, comparison.summary),
+        indices=all_indices(data_left.value, data_right.value, reference),
+        flags=flags,
+    )
+
+
+def _read(
+    data: _SideData | None, test: TestSpec, score: NormScore | None, limits: ConsistencySettings
+) -> SideInterpretation:
+    strength = data is not None and test.kind is Kind.FORCE
+    return SideInterpretation(
+        consistency=consistency(data.values, limits) if data is not None and strength else None,
+        z=None if score is None else score.z,
+        norm_source=None if score is None else score.norm.source,
+    )
+
+
+def _scores(
+    data: _SideData | None,
+    test: TestSpec,
+    summary: Summary,
+    person: Person | None,
+    norms: Sequence[Norm],
+) -> tuple[NormScore, ...]:
+    if data is None or person is None or test.contraction is Contraction.BREAK:
+        return ()
+    if test.kind is Kind.ANGLE:
+        values = {"angle_deg": data.value}
+    else:
+        values = {"peak_force_n": _force_n(data, summary)}
+        torques = [trial.analysis.metrics.get("peak_torque_nm") for trial in data.trials]
+        known = [torque for torque in torques if torque is not None]
+        if len(known) == len(torques):
+            values["peak_torque_nm"] = summarised(known, summary)
+    return norm_scores(norms, person, test.movement, test.position, values)
+
+
+def _shared(scores: dict[Side, tuple[NormScore, ...]]) -> dict[Side, NormScore]:
+    """Return each side's score against one norm for both, else each side's own best."""
+    by_norm = {side: {score.norm: score for score in own} for side, own in scores.items()}
+    for norm in by_norm[Side.LEFT]:
+        if norm in by_norm[Side.RIGHT]:
+            return {side: by_norm[side][norm] for side in Side}
+    return {side: own[0] for side, own in scores.items() if own}
+
+
+def _fieller(
+    left: _SideData, right: _SideData, reference: Side, row: MeasurementError, summary: Summary
+) -> Interval:
+    """Return Fieller's interval of the deficit in percent, with the contract's h of each side.
+
+    h already holds its side's t; where the table's error prevails, its 1.96.
+    """
+    shared_device = _same_unit(left.trials + right.trials)
+    base, other = (left, right) if reference is Side.LEFT else (right, left)
+    margins = [
+        half_width_percent(data, row, summary, shared_device=shared_device) / 100.0 * data.value
+        for data in (other, base)
+    ]
+    return mirrored_percent(fieller(other.value, margins[0], base.value, margins[1]))

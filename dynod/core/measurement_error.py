@@ -7,6 +7,9 @@ from dynod.model.clinical import Fixation, Kind, Movement, TestSpec
 from dynod.model.deficit import MeasurementError, Summary
 from dynod.model.errors import ConfigError
 
+# The contract's two-sided 95 % of a normal error.
+Z95 = 1.96
+
 _KEYS = {
     "source",
     "movement",

@@ -1,10 +1,11 @@
-"""A recording as plain arrays: finite samples in N or deg, their rate, and what is wrong."""
+"""A recording's samples in newtons or degrees, and what they say about themselves."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from dynod.core.settings import AnalysisSettings
+from dynod.core.time_base import Grid, grid_of, time_base
 from dynod.model.calibration import Calibration, CalibrationStatus
 from dynod.model.flags import Flag
 from dynod.model.samples import FloatArray, SampleStatus, StatusArray
@@ -28,22 +29,21 @@ BEYOND_ANY_DEVICE = 1e9
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Signal:
-    """Finite samples of a recording; ``t_s`` and ``values`` are (n,), values in N or deg."""
+    """Finite samples of a recording; ``t_s`` and ``values`` are (n,), values in N or deg.
+
+    ``grid`` holds the same values evenly spaced; None without samples.
+    """
 
     t_s: FloatArray
     values: FloatArray
     rate_hz: float | None
     flags: tuple[Flag, ...]
+    grid: Grid | None
 
     def before(self, start_s: float) -> tuple[FloatArray, FloatArray]:
         """Return times and values of the pre-roll."""
-        count = int(np.searchsorted(self.t_s, start_s, side="left"))
+        count = int(self.t_s.searchsorted(start_s, side="left"))
         return self.t_s[:count], self.values[:count]
-
-    def during(self, start_s: float) -> tuple[FloatArray, FloatArray]:
-        """Return times and values from the begin of the recording on."""
-        first = int(np.searchsorted(self.t_s, start_s, side="left"))
-        return self.t_s[first:], self.values[first:]
 
 
 def prepare(recording: Recording, calibration: Calibration, settings: AnalysisSettings) -> Signal:
@@ -56,39 +56,31 @@ def prepare(recording: Recording, calibration: Calibration, settings: AnalysisSe
     with np.errstate(over="ignore", invalid="ignore"):
         units = calibration.apply(block.channel(recording.axis)) * float(recording.mount_sign)
     sane = np.abs(units) < BEYOND_ANY_DEVICE
-    good = (block.status == 0) & sane
-    flags = [*recording.flags, *status_flags(block.status)]
-    if np.any((block.status == 0) & ~sane):
-        flags.append(Flag.SATURATED)
+    flags = list(recording.flags)
+    t_s, values = block.t_s, units
+    if not sane.all() or block.status.any():
+        measured = block.status == 0
+        flags += status_flags(block.status)
+        if np.any(measured & ~sane):
+            flags.append(Flag.SATURATED)
+        t_s, values = t_s[measured & sane], values[measured & sane]
     if calibration.status in _CALIBRATION_FLAGS:
         flags.append(_CALIBRATION_FLAGS[calibration.status])
-    flags.extend(_range_flags(units[good], calibration))
-    t_s = block.t_s[good]
-    rate_hz, gap = rate_and_gap(t_s, settings)
-    if gap:
-        flags.append(Flag.GAP)
-    return Signal(t_s, units[good], rate_hz, tuple(flags))
+    flags += _range_flags(values, calibration)
+    base = time_base(t_s, settings)
+    flags += base.flags
+    if base.keep is not None:
+        t_s, values = t_s[base.keep], values[base.keep]
+    if not base.even and Flag.GAP not in base.flags:  # a gap says more
+        flags.append(Flag.RESAMPLED)
+    grid = grid_of(t_s, values, base) if len(t_s) else None
+    return Signal(t_s, values, base.rate_hz, tuple(flags), grid)
 
 
 def status_flags(status: StatusArray) -> list[Flag]:
     """Return the flags of the status bits that occur."""
     seen = int(np.bitwise_or.reduce(status)) if len(status) else 0
     return [flag for bit, flag in _STATUS_FLAGS.items() if seen & bit]
-
-
-def rate_and_gap(t_s: FloatArray, settings: AnalysisSettings) -> tuple[float | None, bool]:
-    """Return the rate over ordinary intervals, in Hz, and whether an interval is a gap.
-
-    Ordinary is within a tenth of the median: some boards begin with short intervals.
-    """
-    if len(t_s) < 2:
-        return None, False
-    intervals = np.diff(t_s)
-    median_s = float(np.median(intervals))
-    ordinary = intervals[np.abs(intervals - median_s) <= 0.1 * median_s]
-    mean_s = float(np.mean(ordinary)) if len(ordinary) else median_s
-    gap = bool(np.max(intervals) > settings.gap_factor * median_s)
-    return (1.0 / mean_s if mean_s > 0.0 else None), gap
 
 
 def _range_flags(units: FloatArray, calibration: Calibration) -> list[Flag]:

@@ -50,12 +50,14 @@ class Plan:
 
 def make_plan(site: Site) -> Plan:
     """Return the plan of a site; raises ConfigError for what cannot be used."""
-    config = site.config
+    config, analysis = site.config, site.analysis
     rules = Rules(
         batteries=site.batteries,
         default_battery=config.session.battery,
         confirm_change=site.confirm_change,
-        judge=Judge(site.measurement_errors, _deficit_settings(config), SOFTWARE),
+        judge=Judge(
+            site.measurement_errors, _deficit_settings(config, analysis), SOFTWARE, site.norms
+        ),
     )
     return Plan(
         config,
@@ -63,18 +65,19 @@ def make_plan(site: Site) -> Plan:
         rules,
         site.certificates,
         _broker(config),
-        AnalysisSettings(),
+        analysis,
     )
 
 
-def _deficit_settings(config: Config) -> DeficitSettings:
+def _deficit_settings(config: Config, analysis: AnalysisSettings) -> DeficitSettings:
     session = config.session
     return DeficitSettings(
         summary=session.summary,
         threshold_percent=session.threshold_percent,
         threshold_deg=session.threshold_deg,
         pain_limit_nrs=session.pain_limit_nrs,
-        tester_limit_n=session.tester_limit_n,
+        tester_limit_n=analysis.tester_limit_n,
+        noise_floor_n=analysis.no_contraction_n,
     )
 
 
@@ -109,6 +112,7 @@ def _device(site: Site, settings: DeviceConfig) -> DevicePlan:
             site.axis_of(settings),
             profile.rate_hz or 0.0,
             settings.mount_sign,
+            stamped=profile.clock.kind == "stamp",
         ),
     )
 

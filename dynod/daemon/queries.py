@@ -27,6 +27,7 @@ def result_show(store: Store, result_id: str) -> dict[str, object]:
     row = _row(trial)
     row["calibration"] = json.loads(to_json(trial.calibration))
     row["metrics"] = dict(trial.analysis.metrics)
+    row["metric_notes"] = dict(trial.analysis.notes)
     row["tare_n"] = trial.analysis.tare_n
     row["sample_rate_hz"] = trial.analysis.sample_rate_hz
     recording = trial.recording

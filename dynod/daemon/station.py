@@ -20,6 +20,7 @@ from dynod.daemon.devices import StationDevices, StreamMoment
 from dynod.daemon.records import Letterhead, prepare_change
 from dynod.daemon.writer import Writer
 from dynod.model.calibration import Calibration
+from dynod.model.clinical import Fixation
 from dynod.model.errors import StorageError
 from dynod.model.flags import Flag
 from dynod.model.session import Phase
@@ -254,6 +255,7 @@ class Station:
                 body_mass_kg=session.body_mass_kg,
                 lever_arm_m=session.lever_arm_m(test.movement, side),
                 fallback_tare_n=self._devices.fallback_tare_n(running.device_id),
+                hand_held=test.fixation is Fixation.HAND,
                 settings=self._settings,
             ),
         )

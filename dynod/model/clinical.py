@@ -90,7 +90,9 @@ class TestSpec:
     """One test of a battery, done on both sides.
 
     ``familiarisation`` and ``repetitions`` are trials per side; ``seconds`` is what the therapist
-    is asked to hold and never ends a recording; ``rest_s`` is advisory.
+    is asked to hold and never ends a recording; ``rest_s`` is advisory. Up to ``extra_trials`` more
+    are asked for while the best two differ by more than ``best_two_percent`` of the best, or the
+    last is the highest.
     """
 
     __test__ = False  # not a pytest class
@@ -105,6 +107,7 @@ class TestSpec:
     seconds: float = 5.0
     rest_s: float = 30.0
     extra_trials: int = 0
+    best_two_percent: float = 10.0
 
 
 @dataclass(frozen=True, slots=True)

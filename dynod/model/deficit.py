@@ -1,6 +1,7 @@
 """The answer: how much weaker one side is, and whether that is more than measurement error."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
@@ -36,6 +37,35 @@ class Reason(StrEnum):
     DIFFERENT_POSITIONS = "different_positions"
     DIFFERENT_CONTRACTIONS = "different_contractions"
     DIFFERENT_FIXATIONS = "different_fixations"
+
+
+class Consistency(StrEnum):
+    """What may be said of the scatter of one side's trials."""
+
+    ACCEPT = "accept"
+    WARN = "warn"
+    REPEAT = "repeat"
+
+
+class IntervalKind(StrEnum):
+    """Which numbers belong to an interval with the ends low and high."""
+
+    BOUNDED = "bounded"
+    UNBOUNDED_OUTSIDE = "unbounded_outside"
+    WHOLE_LINE = "whole_line"
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A confidence interval that need not be bounded.
+
+    ``bounded``: from low to high. ``unbounded_outside``: up to low and from high on, low being the
+    smaller, and an end that is None lacking its part. ``whole_line``: every number; both are None.
+    """
+
+    kind: IntervalKind
+    low: float | None = None
+    high: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +142,35 @@ class SideComparison:
 
 
 @dataclass(frozen=True, slots=True)
+class SideInterpretation:
+    """What more can be said of one side.
+
+    ``z`` is in standard deviations of the norm that ``norm_source`` names; None where no norm
+    fits. ``consistency`` is None for fewer than two trials and for range of motion.
+    """
+
+    consistency: Consistency | None = None
+    z: float | None = None
+    norm_source: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Interpretation:
+    """What helps to read a comparison and is no part of its arithmetic.
+
+    ``fieller95_percent`` stands beside ``ci95_percent``, in the same unit and from the same
+    errors. ``indices`` has every asymmetry index by name (`dynod.core.indices`), None where it has
+    no value; it is empty for range of motion. ``flags`` come to those of the comparison.
+    """
+
+    left: SideInterpretation = SideInterpretation()
+    right: SideInterpretation = SideInterpretation()
+    fieller95_percent: Interval | None = None
+    indices: Mapping[str, float | None] = field(default_factory=dict)
+    flags: tuple[Flag, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Deficit:
     """A published side-to-side answer for one test of a session."""
 
@@ -126,3 +185,4 @@ class Deficit:
     recorded_at: datetime
     clock_synced: bool
     software: str
+    interpretation: Interpretation | None = None

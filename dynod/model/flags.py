@@ -16,7 +16,18 @@ class Flag(StrEnum):
     SINGLE_READING = "single_reading"
     LOW_RATE = "low_rate"
     BEYOND_CALIBRATION = "beyond_calibration"
+    RESAMPLED = "resampled"
+    DUPLICATE_TIMES = "duplicate_times"
+    BURST = "burst"
+    COUNTERMOVEMENT = "countermovement"
+    EARLY_PEAK = "early_peak"
+    DOUBLE_PEAK = "double_peak"
+    DROP_OFF = "drop_off"
+    NOISY_BASELINE = "noisy_baseline"
+    BASELINE_SHIFT = "baseline_shift"
+    MOVING = "moving"
     # reject
+    YIELD = "yield"
     NO_BASELINE = "no_baseline"
     TARE_LIMIT = "tare_limit"
     OVERLOAD = "overload"
@@ -41,8 +52,10 @@ class Flag(StrEnum):
     TESTER_LIMITED = "tester_limited"
     DIFFERENT_DEVICES = "different_devices"
     NOMINAL_CALIBRATION = "nominal_calibration"
+    SYMMETRIC_BUT_WEAK = "symmetric_but_weak"
 
 
+# What rejects where a site's quality.toml says nothing else.
 REJECTING: frozenset[Flag] = frozenset(
     {
         Flag.NO_BASELINE,
@@ -58,6 +71,7 @@ REJECTING: frozenset[Flag] = frozenset(
         Flag.NO_CONTRACTION,
         Flag.TOO_SHORT,
         Flag.PEAK_ON_SPIKE,
+        Flag.YIELD,
         Flag.NO_STABLE_HOLD,
         Flag.CALIBRATION_EXPIRED,
         Flag.CALIBRATION_REVOKED,
@@ -67,6 +81,32 @@ REJECTING: frozenset[Flag] = frozenset(
 )
 
 
-def is_valid(flags: Iterable[Flag]) -> bool:
+# What a site may let warn or reject. All others are not a matter of taste.
+CONFIGURABLE: frozenset[Flag] = frozenset(
+    {
+        Flag.SHORT_PREROLL,
+        Flag.PRE_TENSION,
+        Flag.COUNTERMOVEMENT,
+        Flag.EARLY_PEAK,
+        Flag.DOUBLE_PEAK,
+        Flag.DROP_OFF,
+        Flag.TOO_SHORT,
+        Flag.SPIKE,
+        Flag.PEAK_ON_SPIKE,
+        Flag.YIELD,
+        Flag.NOISY_BASELINE,
+        Flag.BASELINE_SHIFT,
+        Flag.TESTER_LIMITED,
+        Flag.LOW_RATE,
+        Flag.RESAMPLED,
+        Flag.DUPLICATE_TIMES,
+        Flag.BURST,
+        Flag.MOVING,
+        Flag.TIMEOUT,
+    }
+)
+
+
+def is_valid(flags: Iterable[Flag], rejecting: frozenset[Flag] = REJECTING) -> bool:
     """Tell whether a trial with these flags counts."""
-    return REJECTING.isdisjoint(flags)
+    return rejecting.isdisjoint(flags)

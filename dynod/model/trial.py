@@ -53,9 +53,10 @@ class Recording:
     stream time of the measuring device. ``flags`` are what recording itself found out (timeout,
     disconnect, bytes_lost, checksum, queue_overflow, discarded). ``axis`` and ``mount_sign`` pick
     and orient the channel; ``pelvis_deg`` (n,) is the second inclinometer's calibrated angle
-    at the block's times, or None. ``nominal_rate_hz`` is the profile's,
-    0 where readings are sent by hand. Such a reading is a recording of one sample, without
-    pre-roll, whose ``start_s`` is its ``end_s``.
+    at the block's times, or None, and ``acceleration_g`` (n, 3) what the first one's accelerometer
+    says at them, or None. ``nominal_rate_hz`` is the profile's, 0 where readings are sent by hand.
+    Such a reading is a recording of one sample, without pre-roll, whose ``start_s`` is its
+    ``end_s``. ``stamped`` says that the times are the device's own.
     """
 
     block: SampleBlock
@@ -67,6 +68,8 @@ class Recording:
     axis: str = "force"
     mount_sign: int = 1
     pelvis_deg: FloatArray | None = None
+    stamped: bool = True
+    acceleration_g: FloatArray | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,7 @@ class Analysis:
 
     ``tare_n`` is in newtons (for an angle the zero, in degrees); None when there was none.
     ``sample_rate_hz`` is measured from the stream times; None with fewer than two samples.
+    ``notes`` say in a word why a metric is absent, or what is wrong with it, by its name.
     """
 
     metrics: TrialMetrics
@@ -83,6 +87,7 @@ class Analysis:
     tare_n: float | None
     tare_origin: TareOrigin
     sample_rate_hz: float | None
+    notes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

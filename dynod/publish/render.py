@@ -7,13 +7,22 @@ from typing import Any, Literal
 from uuid import UUID
 
 from dynod.model.clinical import MUSCLE_GROUPS, Kind
-from dynod.model.deficit import Contribution, Deficit, SideComparison, SideResult
+from dynod.model.deficit import (
+    Contribution,
+    Deficit,
+    Interpretation,
+    Interval,
+    SideComparison,
+    SideInterpretation,
+    SideResult,
+)
 from dynod.model.session import Identifier, Patient, Session, SessionSummary
 from dynod.model.trial import Trial
 from dynod.publish.fields import IdentifierPart, ResultRef, StationPart
 from dynod.publish.results import (
     AngleDeficitMessage,
     DevicePart,
+    FiellerPart,
     MetricsPart,
     PatientPart,
     QualityPart,
@@ -68,6 +77,7 @@ def render_trial(trial: Trial, session: Session, envelope: Envelope) -> bytes:
         familiarisation=trial.slot.familiarisation,
         trial_number=trial.slot.trial_number,
         metrics=MetricsPart(**_finite(trial.analysis.metrics)),
+        metric_notes=dict(trial.analysis.notes) or None,
         quality=QualityPart(valid=trial.analysis.valid, flags=trial.analysis.flags),
         device=DevicePart(
             id=trial.device.device_id,
@@ -100,26 +110,35 @@ def render_deficit(deficit: Deficit, session: Session, envelope: Envelope) -> by
         "trials": _refs(deficit.trials),
         "flags": comparison.flags,
     }
+    reading = deficit.interpretation or Interpretation()
     if deficit.test.kind is Kind.ANGLE:
         return _angle_deficit(comparison, common).to_json()
-    return _strength_deficit(comparison, common).to_json()
+    return _strength_deficit(comparison, reading, common).to_json()
 
 
 def _strength_deficit(
-    comparison: SideComparison, common: Mapping[str, Any]
+    comparison: SideComparison, reading: Interpretation, common: Mapping[str, Any]
 ) -> StrengthDeficitMessage:
     return StrengthDeficitMessage(
         schema="dynod.deficit/1",
         **common,
-        left=_side(comparison.left),
-        right=_side(comparison.right),
+        left=_side(comparison.left, reading.left),
+        right=_side(comparison.right, reading.right),
         deficit_percent=finite(comparison.deficit_percent),
         lsi_percent=finite(comparison.lsi_percent),
         log_ratio_percent=finite(comparison.log_ratio_percent),
         ci95_percent=comparison.ci95_percent,
         mdc95_percent=finite(comparison.mdc95_percent),
         threshold_percent=finite(comparison.threshold_percent),
+        fieller95_percent=_fieller(reading.fieller95_percent),
+        indices={name: finite(value) for name, value in reading.indices.items()} or None,
     )
+
+
+def _fieller(interval: Interval | None) -> FiellerPart | None:
+    if interval is None:
+        return None
+    return FiellerPart(kind=interval.kind, low=finite(interval.low), high=finite(interval.high))
 
 
 def _angle_deficit(comparison: SideComparison, common: Mapping[str, Any]) -> AngleDeficitMessage:
@@ -211,7 +230,7 @@ def _calibration(trial: Trial) -> TrialCalibrationPart:
     return TrialCalibrationPart(**part)
 
 
-def _side(side: SideResult | None) -> SidePart | None:
+def _side(side: SideResult | None, reading: SideInterpretation) -> SidePart | None:
     if side is None:
         return None
     return SidePart(
@@ -219,6 +238,9 @@ def _side(side: SideResult | None) -> SidePart | None:
         trials=side.trials,
         cv_percent=finite(side.cv_percent),
         sem_percent=finite(side.sem_percent),
+        consistency=reading.consistency,
+        z=finite(reading.z),
+        norm_source=reading.norm_source,
     )
 
 

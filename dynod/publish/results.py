@@ -6,7 +6,7 @@ from pydantic import Field, WithJsonSchema
 
 from dynod.model.calibration import CalibrationStatus
 from dynod.model.clinical import Contraction, Fixation, InvolvedSide, Movement, Side
-from dynod.model.deficit import Classification, Reason, Summary
+from dynod.model.deficit import Classification, Consistency, IntervalKind, Reason, Summary
 from dynod.model.flags import Flag
 from dynod.model.trial import ResultStatus
 from dynod.publish.fields import (
@@ -25,7 +25,7 @@ from dynod.publish.fields import (
 
 Sex: TypeAlias = Literal["male", "female", "other", "unknown"]
 BirthYear: TypeAlias = Annotated[int, Field(ge=1850, le=2100)]
-
+MetricName: TypeAlias = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 
 # Low first. Written out, because pydantic's own schema of a pair is not one that AsyncAPI takes.
 Interval: TypeAlias = Annotated[
@@ -77,7 +77,10 @@ class TestPart(Message):
 
 
 class MetricsPart(Message):
-    """Numbers of a trial. Absent: does not apply. Null: could not be computed."""
+    """Numbers of a trial. Absent: does not apply, or see metric_notes. Null: not computable.
+
+    Forces are less the tare, and free of lone spikes, unless it says otherwise.
+    """
 
     peak_force_n: float | None = None
     """Maximum of the low-pass filtered force, less the tare."""
@@ -85,12 +88,34 @@ class MetricsPart(Message):
     """Largest sample, neither filtered nor tared."""
     mean_force_n: float | None = None
     """Mean over the best one second."""
+    mean_force_500ms_n: float | None = None
+    """Mean over the best half second."""
+    mean_force_3s_n: float | None = None
+    """Mean over the best three seconds."""
     time_to_peak_s: float | None = None
+    """From the onset to the peak force."""
+    rfd_0_50_n_per_s: float | None = None
+    """Rate of force development over the first 50 ms from onset."""
     rfd_0_100_n_per_s: float | None = None
     """Rate of force development over the first 100 ms from onset."""
+    rfd_0_150_n_per_s: float | None = None
+    """Rate of force development over the first 150 ms from onset."""
     rfd_0_200_n_per_s: float | None = None
     """Rate of force development over the first 200 ms from onset."""
+    peak_rfd_20ms_n_per_s: float | None = None
+    """Peak rate of force development: the steepest 20 ms between onset and peak."""
+    peak_rfd_200ms_n_per_s: float | None = None
+    """Peak rate of force development: the steepest 200 ms between onset and peak."""
+    fit_rfd_n_per_s: float | None = None
+    """Rate of force development by model: Fmax*k of Fmax*(1 - exp(-k*(t - t0))), from onset."""
+    fit_error_percent: float | None = None
+    """Error of the model fit: its mean absolute residual in percent of the mean force."""
     impulse_n_s: float | None = None
+    """Integral of the force from the onset to the end of the contraction."""
+    fatigue_percent: float | None = None
+    """How much lower the last half second of the hold is than its first."""
+    steadiness_cv_percent: float | None = None
+    """Coefficient of variation of the force over the best second."""
     peak_torque_nm: float | None = None
     """Peak force times the lever arm, where that is known."""
     peak_force_n_per_kg: float | None = None
@@ -136,6 +161,8 @@ class TrialMessage(ResultMessage):
     trial_number: Number
     """The slot's number within movement, position, contraction, side and familiarisation."""
     metrics: MetricsPart
+    metric_notes: OptionalKey[dict[MetricName, ShortText]] = None
+    """By metric, a word on why it is absent or doubtful: times_from_arrival, poor_fit and so on."""
     quality: QualityPart
     device: DevicePart
     calibration: TrialCalibrationPart
@@ -160,6 +187,24 @@ class SidePart(Message):
     """Coefficient of variation; null with one trial."""
     sem_percent: float | None = None
     """Standard error of measurement from the error table; absent for range of motion."""
+    consistency: OptionalKey[Consistency] = None
+    """What the coefficient of variation says: accept, warn or repeat."""
+    z: OptionalKey[float] = None
+    """Standard deviations off a norm that fits; absent where none does."""
+    norm_source: OptionalKey[ShortText] = None
+    """Where that norm comes from, with device and position."""
+
+
+class FiellerPart(Message):
+    """An interval that need not have two ends.
+
+    ``bounded``: from low to high. ``unbounded_outside``: up to low and from high on; an end that is
+    null lacks its part. ``whole_line``: every number; both are null.
+    """
+
+    kind: IntervalKind
+    low: float | None
+    high: float | None
 
 
 class DeficitMessage(ResultMessage):
@@ -200,6 +245,10 @@ class StrengthDeficitMessage(DeficitMessage):
     mdc95_percent: float | None
     """Minimal detectable change between the sides, 95 %."""
     threshold_percent: float | None
+    fieller95_percent: OptionalKey[FiellerPart] = None
+    """Fieller's 95 % interval of the deficit, from the same errors."""
+    indices: OptionalKey[dict[MetricName, float | None]] = None
+    """The same two values by every asymmetry index of the literature, by name."""
 
 
 class AngleDeficitMessage(DeficitMessage):

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID, uuid5
 
-from dynod.core.deficit import DeficitSettings, compare_sides
+from dynod.core.deficit import DeficitSettings, compare_sides, interpret
+from dynod.core.norms import Norm, Person
 from dynod.model.deficit import Classification, Contribution, Deficit, MeasurementError, Reason
 from dynod.model.session import Session, SessionSummary
 from dynod.model.trial import ResultStatus, Trial
@@ -20,6 +21,7 @@ class Judge:
     table: Sequence[MeasurementError]
     settings: DeficitSettings
     software: str
+    norms: Sequence[Norm] = ()
 
 
 def result_uuid(session: Session, kind: str, test_index: int | None = None) -> UUID:
@@ -74,6 +76,22 @@ def _deficit(
     test = session.battery.tests[index]
     trials = contributions(state.trials, index)
     published = state.deficits.get(index)
+    comparison = compare_sides(
+        test,
+        trials,
+        session.involved_side,
+        table=judge.table,
+        settings=judge.settings,
+        incomplete=incomplete,
+    )
+    reading = interpret(
+        comparison,
+        test,
+        trials,
+        table=judge.table,
+        person=_person(session, now),
+        norms=judge.norms,
+    )
     return Deficit(
         result_id=result_uuid(session, "deficit", index),
         revision=published.revision + 1 if published else 1,
@@ -81,18 +99,23 @@ def _deficit(
         session_id=session.session_id,
         test=test,
         involved_side=session.involved_side,
-        comparison=compare_sides(
-            test,
-            trials,
-            session.involved_side,
-            table=judge.table,
-            settings=judge.settings,
-            incomplete=incomplete,
-        ),
+        comparison=replace(comparison, flags=(*comparison.flags, *reading.flags)),
         trials=tuple(Contribution(trial.result_id, trial.revision) for trial in trials),
         recorded_at=now.wall,
         clock_synced=now.clock_synced,
         software=judge.software,
+        interpretation=reading,
+    )
+
+
+def _person(session: Session, now: Instant) -> Person:
+    """Return what norms are looked up by; the age is that of the year, since no day is known."""
+    patient = session.patient
+    born = None if patient is None else patient.birth_year
+    return Person(
+        sex=None if patient is None else patient.sex,
+        age=None if born is None else float(now.wall.year - born),
+        mass_kg=session.body_mass_kg,
     )
 
 

@@ -33,13 +33,17 @@ LATE_BEGIN_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What the recorder must know of its device; ``channels`` are the profile's."""
+    """What the recorder must know of its device; ``channels`` are the profile's.
+
+    ``stamped``: the times of samples are the device's own, and not those of their arrival.
+    """
 
     kind: Kind
     channels: tuple[str, ...]
     axis: str
     nominal_rate_hz: float
     mount_sign: int = 1
+    stamped: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +236,7 @@ class Recorder:
             flags=flags,
             axis=self.source.axis,
             mount_sign=self.source.mount_sign,
+            stamped=self.source.stamped,
         )
 
     def _to_units(self, block: SampleBlock) -> FloatArray:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from dynod.core.consistency import ConsistencySettings, wanted_trial
 from dynod.model.clinical import Battery, InvolvedSide, Side, Slot, TestSpec
 from dynod.model.session import Session, SkippedSlot
 from dynod.model.trial import Trial
@@ -74,9 +75,50 @@ def skipped_slots(session: Session) -> set[Slot]:
 def open_slots(session: Session, trials: Sequence[Trial]) -> list[Slot]:
     """Return the slots that still want a trial, in battery order."""
     closed = filled_slots(trials) | skipped_slots(session)
-    return [
-        slot for slot in all_slots(session.battery, session.involved_side) if slot not in closed
-    ]
+    planned = all_slots(session.battery, session.involved_side)
+    extra = _extra_slots(session, trials)
+    if not extra:
+        return [slot for slot in planned if slot not in closed]
+    in_order: list[Slot] = []
+    for index, slot in enumerate(planned):
+        in_order.append(slot)
+        last = index + 1 == len(planned) or stage_of(planned[index + 1]) != stage_of(slot)
+        if last and stage_of(slot) in extra:
+            in_order.append(extra[stage_of(slot)])
+    return [slot for slot in in_order if slot not in closed]
+
+
+def _extra_slots(session: Session, trials: Sequence[Trial]) -> dict[Stage, Slot]:
+    """Return the one more slot of each side whose trials do not show its best yet.
+
+    Only where the battery allows extra trials, and once all planned ones are there.
+    """
+    extra: dict[Stage, Slot] = {}
+    for index, test in enumerate(session.battery.tests):
+        if not test.extra_trials:
+            continue
+        for side in Side:
+            values = _values(trials, index, side)
+            settings = ConsistencySettings(best_two_percent=test.best_two_percent)
+            if wanted_trial(values, test, settings) is not None:
+                number = len(values) + 1
+                extra[Stage(index, side)] = Slot(
+                    index, test, side, familiarisation=False, trial_number=number
+                )
+    return extra
+
+
+def _values(trials: Sequence[Trial], test_index: int, side: Side) -> list[float]:
+    """Return the peaks of a side's valid trials, in the order of recording."""
+    peaks = (
+        trial.analysis.metrics.get("peak_force_n")
+        for trial in trials
+        if trial.slot.test_index == test_index
+        and trial.slot.side is side
+        and trial.valid
+        and not trial.slot.familiarisation
+    )
+    return [peak for peak in peaks if peak is not None]
 
 
 def next_slot(session: Session, trials: Sequence[Trial], selected: Stage | None) -> Slot | None:

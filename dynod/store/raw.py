@@ -29,7 +29,7 @@ _FIELDS = (
 def raw_row(recording: Recording) -> dict[str, Any]:
     """Return the columns of ``trial_raw`` for a recording, all but ``result_id``."""
     block = recording.block
-    pelvis = recording.pelvis_deg
+    pelvis, acceleration = recording.pelvis_deg, recording.acceleration_g
     row: dict[str, Any] = {
         "t_s": _blob(block.t_s),
         "values": _blob(block.values),
@@ -44,6 +44,8 @@ def raw_row(recording: Recording) -> dict[str, Any]:
         "axis": recording.axis,
         "mount_sign": recording.mount_sign,
         "flags": to_json(recording.flags),
+        "stamped": recording.stamped,
+        "acceleration_g": None if acceleration is None else _blob(acceleration),
     }
     row["sha256"] = _sha256(row)
     return row
@@ -68,7 +70,7 @@ def recording_of(row: Mapping[str, Any]) -> Recording:
         channels=channels,
         segment=row["segment"],
     )
-    pelvis = row["pelvis_deg"]
+    pelvis, acceleration = row["pelvis_deg"], row["acceleration_g"]
     return Recording(
         block=block,
         start_s=row["start_s"],
@@ -79,6 +81,8 @@ def recording_of(row: Mapping[str, Any]) -> Recording:
         axis=row["axis"],
         mount_sign=row["mount_sign"],
         pelvis_deg=None if pelvis is None else _floats(pelvis),
+        stamped=row["stamped"],
+        acceleration_g=None if acceleration is None else _floats(acceleration).reshape(-1, 3),
     )
 
 
@@ -97,6 +101,12 @@ def _sha256(row: Mapping[str, Any]) -> str:
         _feed(digest, repr(row[name]).encode())
     for name in _BLOBS:
         _feed(digest, row[name] if row[name] is not None else b"")
+    # What rows of schema 1 cannot have adds to the hash only where it is there: theirs still holds.
+    if not row["stamped"]:
+        _feed(digest, b"not stamped")
+    if row["acceleration_g"] is not None:
+        _feed(digest, b"acceleration_g")
+        _feed(digest, row["acceleration_g"])
     return digest.hexdigest()
 
 

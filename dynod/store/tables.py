@@ -5,6 +5,7 @@ has its own column. A change here needs a migration: a test compares the two.
 """
 
 from sqlalchemy import (
+    Boolean,
     CheckConstraint,
     Column,
     Float,
@@ -16,6 +17,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    true,
 )
 
 metadata = MetaData()
@@ -67,7 +69,8 @@ trial = Table(
 )
 
 # The device's own numbers, little-endian: t_s (n,) f8, "values" (n, channels) f8, status (n,) u1,
-# pelvis_deg (n,) f8 or NULL. ``sha256`` is over what the four blobs and the row say.
+# pelvis_deg (n,) f8 or NULL, acceleration_g (n, 3) f8 or NULL. ``sha256`` is over what the blobs
+# and the row say. ``stamped``: the times are the device's own.
 trial_raw = Table(
     "trial_raw",
     metadata,
@@ -86,6 +89,8 @@ trial_raw = Table(
     Column("mount_sign", Integer, nullable=False),
     Column("flags", Text, nullable=False),
     Column("sha256", Text, nullable=False),
+    Column("stamped", Boolean, nullable=False, server_default=true()),
+    Column("acceleration_g", LargeBinary),
 )
 
 trial_metric = Table(

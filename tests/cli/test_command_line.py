@@ -32,6 +32,7 @@ def test_the_commands_are_these() -> None:
         "simulate",
         "schema",
         "report",
+        "reliability",
         "devices list",
         "devices probe",
         "devices capture",

@@ -85,7 +85,10 @@ SECOND = BATTERY.partition("[[test]]")[2]
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        (BATTERY + "zzz = 3\n", "test[1].zzz: unknown key; known here: contraction, extra_trials,"),
+        (
+            BATTERY + "zzz = 3\n",
+            "test[1].zzz: unknown key; known here: best_two_percent, contraction,",
+        ),
         (BATTERY + "repetition = 3\n", 'test[1].repetition: unknown key; did you mean "repeti'),
         (BATTERY + "repetitions = 0\n", "test[1].repetitions: should be greater than or equal"),
         (BATTERY + "extra_trials = 4\n", "test[1].extra_trials: should be less than or equal"),

@@ -47,8 +47,8 @@ def test_variables_of_others_are_left_alone(tmp_path: Path) -> None:
             "DYNOD_DEVICE__PORT",
             "/dev/ttyUSB7",
             (
-                "device: unknown table; known here: broker, calibration, control, session, station,"
-                " storage"
+                "device: unknown table; known here: analysis, broker, calibration, control,"
+                " session, station, storage"
             ),
         ),
         ("DYNOD_SESSION__IDLE_MINUTES", "soon", "session.idle_minutes: should be a number"),

@@ -222,7 +222,7 @@ LEVEL = "only lowercase letters, digits, - and _ (at most 64): it becomes part o
         (
             "[station]",
             "latitude = 1\n[station]",
-            "latitude: unknown key; known here: broker, calibration",
+            "latitude: unknown key; known here: analysis, broker, calibration",
         ),
         ("[station]", "storage = 1\n[station]", "storage: should be a table"),
         ("port =", "baudrate = 9600.5\nport =", "device[1].baudrate: should be a whole number"),

@@ -5,6 +5,8 @@ import math
 import numpy as np
 
 from dynod.core.analysis import analyse
+from dynod.core.curve import Curves, make_curves
+from dynod.core.settings import AnalysisSettings
 from dynod.model.calibration import Calibration, CalibrationStatus, Uncertainty
 from dynod.model.clinical import Kind
 from dynod.model.flags import Flag
@@ -21,6 +23,7 @@ CERTIFIED = Calibration(
     uncertainty=Uncertainty(),
     unshared=Uncertainty(),
 )
+SETTINGS = AnalysisSettings()
 
 
 def grid(seconds: float, rate_hz: float) -> FloatArray:
@@ -60,6 +63,17 @@ def human_pull(t_s: FloatArray) -> FloatArray:
     return np.asarray(2.6 + pull + tremor)
 
 
+def curves_of(
+    newtons: FloatArray,
+    rate_hz: float,
+    *,
+    first: int = 0,
+    settings: AnalysisSettings = SETTINGS,
+) -> Curves:
+    """Return the curve of a tared force (n,), a batch of one; the recording begins at ``first``."""
+    return make_curves(newtons[np.newaxis], np.array([first]), np.array([rate_hz]), settings)
+
+
 def force_recording(
     t_s: FloatArray,
     newtons: FloatArray,
@@ -68,12 +82,13 @@ def force_recording(
     started_by: StartedBy = StartedBy.PRESS,
     status: StatusArray | None = None,
     flags: tuple[Flag, ...] = (),
+    stamped: bool = True,
 ) -> Recording:
     """Return a recording of a force channel that ends with its last sample."""
     kept = np.zeros(len(t_s), np.uint8) if status is None else status
     block = SampleBlock(t_s, newtons[:, np.newaxis], kept, ("force",), 0)
     end_s = float(t_s[-1]) if len(t_s) else start_s
-    return Recording(block, start_s, end_s, started_by, 80.0, flags=flags)
+    return Recording(block, start_s, end_s, started_by, 80.0, flags=flags, stamped=stamped)
 
 
 def analysed(
@@ -86,9 +101,25 @@ def analysed(
     started_by: StartedBy = StartedBy.PRESS,
     status: StatusArray | None = None,
     flags: tuple[Flag, ...] = (),
+    stamped: bool = True,
+    hand_held: bool = False,
+    settings: AnalysisSettings = SETTINGS,
 ) -> Analysis:
     """Return the analysis of a force recording."""
     recording = force_recording(
-        t_s, newtons, start_s=start_s, started_by=started_by, status=status, flags=flags
+        t_s,
+        newtons,
+        start_s=start_s,
+        started_by=started_by,
+        status=status,
+        flags=flags,
+        stamped=stamped,
     )
-    return analyse(recording, Kind.FORCE, calibration, fallback_tare_n=fallback_tare_n)
+    return analyse(
+        recording,
+        Kind.FORCE,
+        calibration,
+        fallback_tare_n=fallback_tare_n,
+        hand_held=hand_held,
+        settings=settings,
+    )

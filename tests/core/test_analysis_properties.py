@@ -1,6 +1,7 @@
 """Whatever comes from a device, the analysis answers, and what it cannot trust it rejects."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from hypothesis import given, settings
@@ -8,12 +9,13 @@ from hypothesis import strategies as st
 
 from dynod.core.analysis import analyse
 from dynod.core.metrics import METRICS
+from dynod.core.onset import OnsetMethod
 from dynod.model.calibration import Calibration, CalibrationStatus
 from dynod.model.clinical import Kind
 from dynod.model.flags import Flag, is_valid
 from dynod.model.samples import SampleBlock
 from dynod.model.trial import Analysis, Recording, StartedBy, TareOrigin
-from tests.core.curves import CERTIFIED, NOMINAL, analysed, grid, human_pull
+from tests.core.curves import CERTIFIED, NOMINAL, SETTINGS, analysed, grid, human_pull
 
 CALIBRATIONS = [
     CERTIFIED,
@@ -26,7 +28,18 @@ NUMBERS = st.one_of(
     st.floats(-500.0, 500.0),
     st.floats(),
 )
-INTERVALS_S = st.sampled_from([0.0, 1e-9, 0.001, 0.0125, 0.05, 0.1, 0.3, 2.0])
+INTERVALS_S = st.sampled_from([0.0, 1e-12, 1e-9, 2e-9, 0.001, 0.0125, 0.05, 0.1, 0.3, 2.0])
+# What every valid pull has; the others need a rate, three seconds, a hold, or a model that fits.
+ALWAYS = {
+    "peak_force_n",
+    "raw_peak_force_n",
+    "mean_force_n",
+    "mean_force_500ms_n",
+    "time_to_peak_s",
+    "impulse_n_s",
+    "steadiness_cv_percent",
+}
+WITHIN_A_SECOND = {name for name in METRICS if "rfd_0_" in name or "peak_rfd" in name}
 
 
 @st.composite
@@ -42,6 +55,8 @@ def recordings(draw: st.DrawFn) -> Recording:
     first_s = draw(st.sampled_from([0.0, 0.45, -3.0, 1e6]))
     t_s = first_s + np.cumsum([interval for interval, _, _ in samples])
     pelvis = draw(st.none() | st.lists(NUMBERS, min_size=len(samples), max_size=len(samples)))
+    size_g = st.sampled_from([0.0, 1.0, 1.04, 1.2, math.nan, math.inf, 1e200])
+    shaken = draw(st.none() | st.lists(size_g, min_size=len(samples), max_size=len(samples)))
     return Recording(
         SampleBlock(
             np.asarray(t_s, dtype=np.float64),
@@ -57,6 +72,10 @@ def recordings(draw: st.DrawFn) -> Recording:
         flags=draw(st.sampled_from([(), (Flag.TIMEOUT,), (Flag.GAP,)])),
         mount_sign=draw(st.sampled_from([1, -1])),
         pelvis_deg=None if pelvis is None else np.array(pelvis, dtype=np.float64),
+        stamped=draw(st.booleans()),
+        acceleration_g=None
+        if shaken is None
+        else np.outer(np.array(shaken), [0.28, 0.576, -0.768]),
     )
 
 
@@ -66,6 +85,7 @@ def is_consistent(analysis: Analysis, main: str) -> None:
     for value in (*analysis.metrics.values(), analysis.tare_n):
         assert value is None or math.isfinite(value)
     assert analysis.valid is is_valid(analysis.flags)
+    assert set(analysis.notes) <= set(METRICS)
     assert len(set(analysis.flags)) == len(analysis.flags)
     assert (analysis.tare_n is None) is (analysis.tare_origin is TareOrigin.NONE)
     assert analysis.sample_rate_hz is None or analysis.sample_rate_hz > 0.0
@@ -81,6 +101,7 @@ def is_consistent(analysis: Analysis, main: str) -> None:
     body_mass_kg=st.none() | st.floats(10.0, 300.0),
     lever_arm_m=st.none() | st.floats(0.05, 2.0),
     fallback_tare_n=st.none() | st.floats(-100.0, 100.0),
+    method=st.sampled_from(OnsetMethod),
 )
 def test_every_force_recording_has_an_answer(
     recording: Recording,
@@ -88,6 +109,7 @@ def test_every_force_recording_has_an_answer(
     body_mass_kg: float | None,
     lever_arm_m: float | None,
     fallback_tare_n: float | None,
+    method: OnsetMethod,
 ) -> None:
     analysis = analyse(
         recording,
@@ -96,8 +118,13 @@ def test_every_force_recording_has_an_answer(
         body_mass_kg=body_mass_kg,
         lever_arm_m=lever_arm_m,
         fallback_tare_n=fallback_tare_n,
+        hand_held=True,
+        settings=replace(SETTINGS, onset_method=method.value),
     )
     is_consistent(analysis, "peak_force_n")
+    block = recording.block
+    if np.any(block.status) or not np.isfinite(block.values).all():
+        assert not analysis.valid  # what was no measurement is no trial
     assert ("peak_torque_nm" in analysis.metrics) is (lever_arm_m is not None)
     assert ("peak_force_n_per_kg" in analysis.metrics) is (body_mass_kg is not None)
 
@@ -131,7 +158,8 @@ def test_a_valid_pull_with_its_own_tare_has_all_its_numbers(
     analysis = analysed(t_s[kept], newtons[kept])
     is_consistent(analysis, "peak_force_n")
     if analysis.valid:
-        assert None not in analysis.metrics.values()
+        missing = {name for name, value in analysis.metrics.items() if value is None}
+        assert missing.isdisjoint(ALWAYS | WITHIN_A_SECOND)
         peak_n = analysis.metrics["peak_force_n"]
         assert peak_n is not None
         # Two spoilt samples side by side are no lone spike; else the peak is that of the pull.

@@ -7,13 +7,17 @@ from dataclasses import replace
 from importlib.resources import files
 from uuid import UUID
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from dynod.core.deficit import DeficitSettings, compare_sides
+from dynod.core.consistency import ConsistencySettings
+from dynod.core.deficit import DeficitSettings, compare_sides, interpret
+from dynod.core.indices import INDICES
 from dynod.core.measurement_error import load_table
+from dynod.core.norms import Norm, Person
 from dynod.model.calibration import Calibration, Uncertainty
 from dynod.model.clinical import (
     Contraction,
@@ -25,10 +29,20 @@ from dynod.model.clinical import (
     Slot,
     TestSpec,
 )
-from dynod.model.deficit import Classification, Reason, SideComparison, Summary
+from dynod.model.deficit import (
+    Classification,
+    Consistency,
+    Interpretation,
+    IntervalKind,
+    Reason,
+    SideComparison,
+    SideInterpretation,
+    Summary,
+)
 from dynod.model.device import DeviceIdentity
 from dynod.model.flags import Flag, is_valid
 from dynod.model.trial import Analysis, ResultStatus, TareOrigin, Trial
+from dynod.store.codec import from_json, to_json
 from tests.core.curves import CERTIFIED, NOMINAL
 from tests.support.builders import HHD, START, TILT, force_test, rom_test
 
@@ -544,3 +558,310 @@ def test_a_wrong_scale_common_to_both_sides_changes_no_number(
         calibration=calibration,
     )
     assert numbers(compare(scaled, involved)) == pytest.approx(numbers(here), rel=1e-9, abs=1e-9)
+
+
+# -- the edges -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("reference_n", [0.0, -50.0, 20.0, 5e-324])
+@pytest.mark.parametrize("summary", list(Summary))
+def test_a_reference_that_is_no_strength_has_no_ratio(reference_n: float, summary: Summary) -> None:
+    answer = compare(
+        both(LEFT, (reference_n,) * 3), deficit_settings=DeficitSettings(summary=summary)
+    )
+    assert_no_numbers(answer, Reason.REFERENCE_BELOW_NOISE)
+
+
+@pytest.mark.parametrize("compared_n", [0.0, -50.0])
+def test_a_compared_side_that_is_no_strength_has_no_ratio(compared_n: float) -> None:
+    assert_no_numbers(compare(both((compared_n,) * 3, RIGHT)), Reason.REFERENCE_BELOW_NOISE)
+
+
+def test_trials_that_cancel_have_no_scatter_in_percent() -> None:
+    """Best of −100 and 100 N is 100, but their mean, which scatter is relative to, is 0."""
+    best = DeficitSettings(summary=Summary.BEST)
+    answer = compare(both((-100.0, 100.0), RIGHT), deficit_settings=best)
+    assert_no_numbers(answer, Reason.REFERENCE_BELOW_NOISE)
+
+
+@pytest.mark.parametrize("wrong", [math.nan, math.inf])
+def test_a_value_that_is_no_number_does_not_count(wrong: float) -> None:
+    answer = compare(both((*LEFT, wrong), RIGHT))
+    assert replace(answer, flags=()) == compare(both(LEFT, RIGHT))
+    assert_no_numbers(compare(both((wrong,), RIGHT)), Reason.SIDE_MISSING)
+
+
+def test_a_torque_without_a_force_has_no_answer() -> None:
+    """Calibration uncertainty is taken at the force; nothing makes such trials, but a file may."""
+    trials = [
+        replace(item, analysis=replace(item.analysis, metrics={"peak_torque_nm": 50.0}))
+        for item in both(LEFT, RIGHT, calibration=certified("a"))
+    ]
+    assert_no_numbers(compare(trials), Reason.REFERENCE_BELOW_NOISE)
+
+
+def test_one_trial_without_a_torque_makes_force_the_quantity() -> None:
+    """Both sides know a lever arm, so the flag of a side without one would be wrong."""
+    trials = [
+        trial(Side.LEFT, 120.0, lever_arm_m=0.4),
+        trial(Side.LEFT, 120.0),
+        trial(Side.RIGHT, 150.0, lever_arm_m=0.4),
+    ]
+    assert (compare(trials).quantity, compare(trials).flags) == ("peak_force_n", ())
+
+
+def test_unequal_levers_alone_are_no_deficit() -> None:
+    """150 N at 0.36 m and 135 N at 0.40 m are 54 N·m both; as forces they would be 10 % apart."""
+    trials = [trial(Side.LEFT, 150.0, lever_arm_m=0.36), trial(Side.RIGHT, 135.0, lever_arm_m=0.4)]
+    answer = compare(trials)
+    assert answer.deficit_percent == pytest.approx(0.0, abs=1e-9)
+    assert compare(both((150.0,), (135.0,))).deficit_percent == pytest.approx(-11.11, abs=5e-3)
+
+
+@pytest.mark.parametrize("pain_left", [0, 9])
+@pytest.mark.parametrize("pain_right", [0, 9])
+def test_pain_on_either_side_is_flagged_once(pain_left: int, pain_right: int) -> None:
+    trials = [
+        *(trial(Side.LEFT, value, pain_nrs=pain_left) for value in LEFT),
+        *(trial(Side.RIGHT, value, pain_nrs=pain_right) for value in RIGHT),
+    ]
+    flags = (Flag.PAIN_LIMITED,) if pain_left or pain_right else ()
+    assert compare(trials) == replace(compare(both(LEFT, RIGHT)), flags=flags)
+
+
+# -- how to read it ------------------------------------------------------------------------
+
+NORM = Norm(
+    "a study",
+    Movement.HIP_ABDUCTION,
+    "female",
+    20,
+    59,
+    "peak_force_n",
+    "N",
+    113.1,
+    32.4,
+    "a gauge",
+    "healthy women",
+)
+WOMAN = Person("female", 40.0)
+
+
+def read(
+    trials: Sequence[Trial],
+    involved: InvolvedSide | None = InvolvedSide.LEFT,
+    *,
+    test: TestSpec = ABDUCTION,
+    person: Person | None = None,
+    norms: Sequence[Norm] = (),
+    consistency_settings: ConsistencySettings | None = None,
+) -> Interpretation:
+    return interpret(
+        compare(trials, involved, test=test),
+        test,
+        trials,
+        table=TABLE,
+        person=person,
+        norms=norms,
+        consistency_settings=consistency_settings,
+    )
+
+
+def test_the_worked_example_read() -> None:
+    """118, 121, 123 and 150, 149, 154 N: h 12.152 % both, margins 14.6635 and 18.3495 N.
+
+    Fieller's ends are the roots of (151² − 18.3495²)·R² − 2·120.667·151·R + (120.667² − 14.6635²):
+    22464.3·R² − 36441.3·R + 14345.4 = 0, R = 0.67195 and 0.95034. Indices: facts, section 2.
+    """
+    found = read(both(LEFT, RIGHT))
+    left, right = 120.0 + 2.0 / 3.0, 151.0
+    of_left, of_right = 0.12152 * left, 0.12152 * right
+    roots = np.roots(
+        [right**2 - of_right**2, -2.0 * left * right, left**2 - of_left**2]
+    ).real.tolist()
+    interval = found.fieller95_percent
+    assert interval is not None
+    assert interval.kind is IntervalKind.BOUNDED
+    assert interval.low == pytest.approx(100.0 * (1.0 - max(roots)))
+    assert interval.high == pytest.approx(100.0 * (1.0 - min(roots)))
+    assert found.indices.keys() == INDICES.keys()
+    assert found.indices["lsi_percent"] == pytest.approx(79.912, abs=5e-4)
+    assert found.indices["percent_difference"] == pytest.approx(20.09, abs=5e-3)
+    assert found.indices["symmetry_index_percent"] == pytest.approx(
+        200.0 * (right - left) / (right + left)
+    )
+    assert found.left == found.right == SideInterpretation(Consistency.ACCEPT)
+    assert found.flags == ()
+
+
+def test_indices_and_interval_follow_the_reference() -> None:
+    """The right side involved: 151 over 120.667."""
+    found = read(both(LEFT, RIGHT), InvolvedSide.RIGHT)
+    answer = compare(both(LEFT, RIGHT), InvolvedSide.RIGHT)
+    assert found.indices["lsi_percent"] == pytest.approx(answer.lsi_percent)
+    assert found.indices["deficit_percent"] == pytest.approx(answer.deficit_percent)
+    assert found.indices["log_ratio_percent"] == pytest.approx(answer.log_ratio_percent)
+    interval = found.fieller95_percent
+    assert interval is not None
+    assert interval.low is not None
+    assert answer.deficit_percent is not None
+    assert interval.low < answer.deficit_percent < 0.0
+
+
+def test_a_reference_that_scatters_over_zero_has_an_unbounded_interval() -> None:
+    """30 and 150 N: mean 90, SD 84.9, 100·t(1)·SD/(√2·90) = 847 %."""
+    interval = read(both((40.0, 41.0), (30.0, 150.0))).fieller95_percent
+    assert interval is not None
+    assert interval.kind is not IntervalKind.BOUNDED
+
+
+def test_each_side_has_its_own_consistency() -> None:
+    """Left 100, 120, 140: CV 16.7 %; right 100, 110, 125: 11.2 %."""
+    trials = both((100.0, 120.0, 140.0), (100.0, 110.0, 125.0))
+    found = read(trials)
+    assert found.left.consistency is Consistency.REPEAT
+    assert found.right.consistency is Consistency.WARN
+    loose = ConsistencySettings(accept_cv_percent=20.0)
+    assert read(trials, consistency_settings=loose).left.consistency is Consistency.ACCEPT
+    assert read(both((100.0,), (120.0,))).left.consistency is None
+
+
+def test_what_cannot_be_compared_is_read_side_by_side() -> None:
+    found = read(both(LEFT, ()), person=WOMAN, norms=(NORM,))
+    assert found.left.consistency is Consistency.ACCEPT
+    assert found.left.z == pytest.approx((120.6667 - 113.1) / 32.4, abs=1e-5)
+    assert found.right == SideInterpretation()
+    assert (found.fieller95_percent, found.indices, found.flags) == (None, {}, ())
+    assert read([]) == Interpretation()
+
+
+@pytest.mark.parametrize(
+    ("left_n", "right_n", "flags"),
+    [
+        # the limit: 113.1 − 1.96·32.4 = 49.596 N
+        (49.0, 49.5, (Flag.SYMMETRIC_BUT_WEAK,)),
+        (49.7, 49.5, ()),
+        (49.5, 49.7, ()),
+        (30.0, 49.5, ()),  # weak too, but not symmetric: the deficit says so already
+        (113.0, 114.0, ()),
+    ],
+)
+def test_two_weak_sides_are_symmetric_but_weak(
+    left_n: float, right_n: float, flags: tuple[Flag, ...]
+) -> None:
+    found = read(both((left_n,) * 3, (right_n,) * 3), person=WOMAN, norms=(NORM,))
+    assert found.flags == flags
+    assert found.left.z == pytest.approx((left_n - 113.1) / 32.4)
+    assert found.right.z == pytest.approx((right_n - 113.1) / 32.4)
+    assert found.left.norm_source == found.right.norm_source == "a study"
+
+
+@pytest.mark.parametrize(
+    ("person", "norms"),
+    [
+        (None, (NORM,)),
+        (Person("male", 40.0), (NORM,)),
+        (Person("female", 60.0), (NORM,)),
+        (WOMAN, ()),
+        (WOMAN, (replace(NORM, position="side_lying"),)),
+        (WOMAN, (replace(NORM, movement=Movement.HIP_FLEXION),)),
+    ],
+)
+def test_without_a_norm_that_fits_nobody_is_weak(
+    person: Person | None, norms: tuple[Norm, ...]
+) -> None:
+    found = read(both((30.0,) * 3, (30.0,) * 3), person=person, norms=norms)
+    assert found.flags == ()
+    assert (found.left.z, found.left.norm_source) == (None, None)
+
+
+def test_a_break_test_is_not_put_against_norms_of_make_tests() -> None:
+    test = replace(ABDUCTION, contraction=Contraction.BREAK)
+    found = read(both((30.0,), (30.0,), test=test), test=test, person=WOMAN, norms=(NORM,))
+    assert (found.left.z, found.flags) == (None, ())
+
+
+def test_both_sides_are_put_against_one_norm() -> None:
+    """The narrower row is one of torque, and the right side has no lever arm: force for both."""
+    torque = replace(
+        NORM, source="torque", age_max=49, quantity="peak_torque_nm", unit="N.m", mean=40.0, sd=9.0
+    )
+    trials = [trial(Side.LEFT, 48.0, lever_arm_m=0.4), trial(Side.RIGHT, 49.0)]
+    found = read(trials, person=WOMAN, norms=(torque, NORM))
+    assert found.left.norm_source == found.right.norm_source == "a study"
+    assert found.flags == (Flag.SYMMETRIC_BUT_WEAK,)
+    with_levers = [trial(side, 48.0, lever_arm_m=0.4) for side in Side]
+    found = read(with_levers, person=WOMAN, norms=(torque, NORM))
+    assert found.left.norm_source == "torque"
+    assert found.left.z == pytest.approx((48.0 * 0.4 - 40.0) / 9.0)
+
+
+def test_body_mass_opens_norms_in_percent_of_body_weight() -> None:
+    """60 kg weigh 588.4 N: 60 N are 10.2 %; (10.2 − 16.85)/2.9 = −2.29."""
+    of_weight = replace(
+        NORM,
+        source="of weight",
+        quantity="peak_force_percent_body_weight",
+        unit="%",
+        mean=16.85,
+        sd=2.9,
+    )
+    trials = both((60.0,) * 3, (60.0,) * 3)
+    assert read(trials, person=WOMAN, norms=(of_weight,)).left.z is None
+    found = read(trials, person=replace(WOMAN, mass_kg=60.0), norms=(of_weight,))
+    assert found.left.z == pytest.approx(-2.294, abs=1e-3)
+    assert found.flags == (Flag.SYMMETRIC_BUT_WEAK,)
+
+
+def test_a_range_of_motion_has_neither_indices_nor_weakness() -> None:
+    """90°: (90 − 120)/10 = −3 against a site's own norm."""
+    norm = replace(
+        NORM, movement=Movement.HIP_FLEXION, quantity="angle_deg", unit="deg", mean=120.0, sd=10.0
+    )
+    trials = both((90.0, 90.0), (90.0, 91.0), test=FLEXION_ROM)
+    found = read(trials, test=FLEXION_ROM, person=WOMAN, norms=(norm,))
+    assert found.left == SideInterpretation(None, -3.0, "a study")
+    assert (found.fieller95_percent, found.indices, found.flags) == (None, {}, ())
+
+
+def test_reading_leaves_the_comparison_alone_and_can_be_stored() -> None:
+    trials = both(LEFT, RIGHT)
+    found = read(trials, person=WOMAN, norms=(NORM,))
+    assert compare(trials) == compare(list(reversed(trials)))
+    assert from_json(Interpretation, to_json(found)) == found
+    unbounded = read(both((40.0, 41.0), (30.0, 150.0)))
+    assert from_json(Interpretation, to_json(unbounded)) == unbounded
+
+
+@settings(deadline=None, max_examples=100)
+@given(left=PEAKS, right=PEAKS, involved=INVOLVED)
+def test_fieller_holds_the_deficit_and_is_never_infinite(
+    left: list[float], right: list[float], involved: InvolvedSide | None
+) -> None:
+    answer, found = compare(both(left, right), involved), read(both(left, right), involved)
+    interval = found.fieller95_percent
+    assert interval is not None
+    assert answer.deficit_percent is not None
+    assert all(value is not None and math.isfinite(value) for value in found.indices.values())
+    if interval.kind is IntervalKind.WHOLE_LINE:
+        return
+    assert interval.low is not None
+    assert interval.high is not None
+    assert math.isfinite(interval.low)
+    assert math.isfinite(interval.high)
+    inside = interval.low <= answer.deficit_percent <= interval.high
+    assert inside is (interval.kind is IntervalKind.BOUNDED)
+
+
+@settings(deadline=None, max_examples=50)
+@given(left=st.floats(100.0, 200.0), right=st.floats(100.0, 200.0))
+def test_with_small_errors_fieller_and_the_contract_say_the_same(left: float, right: float) -> None:
+    """h = 0.196 % a side; both are R ± h_both·R to first order."""
+    table = [replace(TABLE[0], sem_percent=0.1)]
+    trials = both((left,), (right,))
+    answer = compare_sides(ABDUCTION, trials, None, table=table, settings=DEFAULTS)
+    interval = interpret(answer, ABDUCTION, trials, table=table).fieller95_percent
+    assert interval is not None
+    assert answer.ci95_percent is not None
+    assert interval.low == pytest.approx(answer.ci95_percent[0], abs=2e-3)
+    assert interval.high == pytest.approx(answer.ci95_percent[1], abs=2e-3)

@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 
 from dynod.core.analysis import analyse
-from dynod.core.force import best_mean_n, seconds_above
 from dynod.core.metrics import METRICS
+from dynod.core.plateau import best_mean_n, seconds_above
 from dynod.model.calibration import Calibration, CalibrationStatus
 from dynod.model.clinical import Kind
 from dynod.model.trial import TareOrigin
 from tests.core.curves import (
     CERTIFIED,
     analysed,
+    curves_of,
     force_recording,
     grid,
     hump,
@@ -63,13 +64,17 @@ def test_the_mean_is_the_best_second() -> None:
 def test_the_best_second_of_a_triangle_lies_around_its_tip() -> None:
     """200 N/s up to 400 N at 2.0 s and down again: the mean is 400 − 200·0.25 = 350 N."""
     t_s = grid(4.0, 100.0)
-    assert best_mean_n(t_s, 400.0 - 200.0 * np.abs(t_s - 2.0), 1.0) == pytest.approx(350.0)
+    mean_n, begin = best_mean_n(curves_of(400.0 - 200.0 * np.abs(t_s - 2.0), 100.0), 1.0)
+    assert mean_n.tolist() == pytest.approx([350.0])
+    assert begin.tolist() == [150.0]
 
 
 def test_there_is_no_best_second_in_less_than_a_second() -> None:
     t_s = grid(0.95, 100.0)
-    assert best_mean_n(t_s, np.full(len(t_s), 9.0), 1.0) is None
-    assert best_mean_n(np.empty(0), np.empty(0), 1.0) is None
+    for newtons in (np.full(len(t_s), 9.0), np.full(1, 9.0)):
+        mean_n, begin = best_mean_n(curves_of(newtons, 100.0), 1.0)
+        assert np.isnan([mean_n, begin]).all()
+    assert analysed(np.empty(0), np.empty(0)).metrics["mean_force_n"] is None
 
 
 def test_a_recording_of_one_second_by_rounding_alone_still_has_its_mean() -> None:
@@ -77,7 +82,8 @@ def test_a_recording_of_one_second_by_rounding_alone_still_has_its_mean() -> Non
     t_s = np.linspace(0.45, 1.45, 21)
     assert t_s[-1] - t_s[0] == 1.0
     assert t_s[-1] - 1.0 < t_s[0]
-    assert best_mean_n(t_s, np.full(21, 9.0), 1.0) == pytest.approx(9.0)
+    analysis = analysed(t_s, np.full(21, 9.0), start_s=0.45)
+    assert analysis.metrics["mean_force_n"] == pytest.approx(9.0)
 
 
 def test_the_time_to_peak_counts_from_the_rise_through_ten_newtons() -> None:
@@ -106,11 +112,11 @@ def test_the_impulse_of_a_pull_that_is_cut_off_runs_to_the_last_sample() -> None
         (40.0, set()),
         (82.0, {"rfd_0_200_n_per_s"}),
         (240.0, {"rfd_0_200_n_per_s"}),
-        (300.0, {"rfd_0_100_n_per_s", "rfd_0_200_n_per_s"}),
+        (300.0, {"rfd_0_100_n_per_s", "rfd_0_150_n_per_s", "rfd_0_200_n_per_s"}),
     ],
 )
 def test_a_rate_of_force_development_needs_a_sample_rate(rate_hz: float, names: set[str]) -> None:
-    """None below 50 Hz, only 0-200 ms below 250 Hz (White 2024, by way of the settings)."""
+    """None below 50 Hz, 0-200 ms below 250, from 0-100 ms on below 1000 Hz (White 2024)."""
     metrics = measured(rate_hz)
     assert {name for name in metrics if name.startswith("rfd")} == names
     for name in names:
@@ -147,10 +153,18 @@ def test_without_lever_arm_and_body_mass_their_metrics_are_absent() -> None:
         "peak_force_n",
         "raw_peak_force_n",
         "mean_force_n",
+        "mean_force_500ms_n",
+        "mean_force_3s_n",
         "time_to_peak_s",
         "rfd_0_100_n_per_s",
+        "rfd_0_150_n_per_s",
         "rfd_0_200_n_per_s",
+        "peak_rfd_200ms_n_per_s",
+        "fit_rfd_n_per_s",
+        "fit_error_percent",
         "impulse_n_s",
+        "fatigue_percent",
+        "steadiness_cv_percent",
     }
 
 
@@ -166,11 +180,11 @@ def test_the_calibration_is_applied_to_the_devices_own_numbers() -> None:
 
 def test_the_time_above_a_level_is_interpolated() -> None:
     """A triangle of 100 N over 2 s lies above 50 N for 1 s, above 100 N for none."""
-    t_s = np.array([0.0, 1.0, 2.0])
-    force_n = np.array([0.0, 100.0, 0.0])
-    assert seconds_above(t_s, force_n, 50.0) == pytest.approx(1.0)
-    assert seconds_above(t_s, force_n, 100.0) == pytest.approx(0.0)
-    assert seconds_above(t_s[:1], force_n[:1], 0.0) == 0.0
+    triangle = curves_of(np.array([0.0, 100.0, 0.0]), 1.0)
+    assert seconds_above(triangle, np.array([50.0])).tolist() == pytest.approx([1.0])
+    assert seconds_above(triangle, np.array([100.0])).tolist() == pytest.approx([0.0])
+    one = curves_of(np.zeros(1), 1.0)
+    assert seconds_above(one, np.array([0.0])).tolist() == [0.0]
 
 
 def test_the_registry_holds_the_metrics_of_the_contract_with_their_units() -> None:
@@ -179,10 +193,20 @@ def test_the_registry_holds_the_metrics_of_the_contract_with_their_units() -> No
         "peak_force_n": "N",
         "raw_peak_force_n": "N",
         "mean_force_n": "N",
+        "mean_force_500ms_n": "N",
+        "mean_force_3s_n": "N",
         "time_to_peak_s": "s",
+        "rfd_0_50_n_per_s": "N/s",
         "rfd_0_100_n_per_s": "N/s",
+        "rfd_0_150_n_per_s": "N/s",
         "rfd_0_200_n_per_s": "N/s",
+        "peak_rfd_20ms_n_per_s": "N/s",
+        "peak_rfd_200ms_n_per_s": "N/s",
+        "fit_rfd_n_per_s": "N/s",
+        "fit_error_percent": "%",
         "impulse_n_s": "N.s",
+        "fatigue_percent": "%",
+        "steadiness_cv_percent": "%",
         "peak_torque_nm": "N.m",
         "peak_force_n_per_kg": "N/kg",
         "angle_deg": "deg",

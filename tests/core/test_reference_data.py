@@ -116,6 +116,16 @@ def test_a_fallback_gives_way_to_any_figure_of_its_own() -> None:
     assert found(fallback).startswith("Byrne 2020")
 
 
+def test_a_study_of_one_position_says_nothing_of_another() -> None:
+    """A row as `dynod reliability` writes it: position and fixation are those of the study."""
+    study = MeasurementError(
+        "own study", Movement.HIP_ABDUCTION, "supine", Fixation.HAND, sem_percent=4.6, site=True
+    )
+    assert found(study) == "own study"
+    assert found(replace(study, position="side_lying")).startswith("Byrne 2020")
+    assert found(replace(study, fixation=Fixation.BELT)).startswith("Byrne 2020")
+
+
 def test_a_table_without_a_fitting_row_has_no_figure() -> None:
     assert lookup((), ABDUCTION, Summary.MEAN) is None
 

@@ -9,6 +9,7 @@ import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -18,6 +19,7 @@ import numpy as np
 import pytest
 
 from dynod.config.profiles import load_profiles
+from dynod.core.analysis import analyse
 from dynod.core.settings import AnalysisSettings
 from dynod.daemon.commands import CommandService
 from dynod.daemon.device import DeviceRunner, Where
@@ -30,6 +32,7 @@ from dynod.daemon.stream import Stream
 from dynod.daemon.whereabouts import Place
 from dynod.daemon.writer import Writer
 from dynod.model.calibration import Calibration, CalibrationStatus
+from dynod.model.clinical import Fixation
 from dynod.model.device import DeviceIdentity, DeviceState, Trigger
 from dynod.model.errors import StorageError
 from dynod.model.flags import Flag
@@ -267,6 +270,36 @@ async def test_the_recording_reaches_from_press_to_press(tmp_path: Path) -> None
         assert recording is not None
         assert (recording.start_s, recording.end_s) == (1.5, 4.5)
         assert recording.block.t_s[0] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("fixation", "flags"),
+    [(Fixation.HAND, (Flag.TESTER_LIMITED,)), (Fixation.BELT, ()), (Fixation.FRAME, ())],
+)
+async def test_who_holds_the_device_and_what_it_cannot_tell_reach_store_and_message(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    fixation: Fixation,
+    flags: tuple[Flag, ...],
+) -> None:
+    """350 N is more than the 300 N that a tester is trusted with; 64 Hz is too slow for 50 ms."""
+    monkeypatch.setattr("dynod.daemon.station.analyse", analyse)
+    chosen = rules(battery(replace(force_test(), fixation=fixation)), confirm_change=False)
+    async with bench(tmp_path, chosen) as room:
+        await room.start()
+        await room.hold(1.5)
+        await room.press()
+        await room.hold(0.5)
+        await room.hold(3.0, 350.0)
+        await room.press()
+        await room.until(*SETTLED)
+        (trial,) = await room.stored()
+        ((_, message),) = await room.outbox()
+    limits = {Flag.TESTER_LIMITED}
+    assert tuple(flag for flag in trial.analysis.flags if flag in limits) == flags
+    assert trial.analysis.notes["rfd_0_50_n_per_s"] == "rate_below_1000_hz"
+    assert message["metric_notes"] == trial.analysis.notes
+    assert message["metrics"].keys().isdisjoint(message["metric_notes"])
 
 
 @pytest.mark.parametrize("failures", [1, 2])

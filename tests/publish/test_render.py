@@ -11,6 +11,8 @@ import jsonschema
 import pytest
 from pydantic import ValidationError
 
+from dynod.core.analysis import analyse
+from dynod.core.metrics import METRICS
 from dynod.model.clinical import InvolvedSide, Kind, Side
 from dynod.model.deficit import (
     Classification,
@@ -26,6 +28,7 @@ from dynod.model.session import Identifier, Patient, SessionSummary, SkippedSlot
 from dynod.model.trial import ResultStatus
 from dynod.publish.render import render_deficit, render_session, render_trial
 from dynod.publish.schema import json_schemas
+from tests.core.curves import force_recording, grid, human_pull
 from tests.publish.records import (
     ANGLE_TEST,
     CERTIFIED,
@@ -102,6 +105,33 @@ def test_a_trial_of_force() -> None:
         "sample_rate_hz": 82.25,
         "tare_n": 2.5,
     }
+
+
+def test_why_a_metric_is_absent_or_doubtful_stands_beside_the_metrics() -> None:
+    notes = {"rfd_0_50_n_per_s": "rate_below_1000_hz", "fit_rfd_n_per_s": "poor_fit"}
+    done = replace(
+        analysis({**FORCE_METRICS, "fit_rfd_n_per_s": 812.5, "fatigue_percent": None}), notes=notes
+    )
+    message = read(render_trial(trial(Kind.FORCE, done), SESSION, ENVELOPE))
+    assert message["metric_notes"] == notes
+    assert message["metrics"]["fit_rfd_n_per_s"] == 812.5
+    assert message["metrics"]["fatigue_percent"] is None
+    assert "rfd_0_50_n_per_s" not in message["metrics"]
+
+
+@pytest.mark.parametrize("stamped", [True, False])
+@pytest.mark.parametrize("rate_hz", [10.0, 82.0, 300.0, 2000.0])
+def test_whatever_the_core_says_of_a_pull_can_be_published(
+    *, stamped: bool, rate_hz: float
+) -> None:
+    t_s = grid(5.6, rate_hz)
+    given = replace(force_recording(t_s, human_pull(t_s)), stamped=stamped)
+    done = analyse(given, Kind.FORCE, CERTIFIED, body_mass_kg=70.0, lever_arm_m=0.4)
+    message = read(render_trial(trial(Kind.FORCE, done), SESSION, ENVELOPE))
+    assert message["metrics"].keys() == done.metrics.keys()
+    assert message.get("metric_notes", {}) == done.notes
+    # Each metric of force is there, or it is said why it is not.
+    assert done.metrics.keys() | done.notes.keys() == METRICS.keys() - {"angle_deg"}
 
 
 def test_a_trial_of_range_of_motion() -> None:

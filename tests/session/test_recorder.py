@@ -107,6 +107,16 @@ def test_a_begin_found_late_still_has_its_pre_roll() -> None:
     assert recorder.end(None).block.t_s[0] == 60.0 - LATE_BEGIN_S - 1.0
 
 
+@pytest.mark.parametrize("stamped", [True, False])
+def test_a_recording_says_whose_times_it_has(stamped: bool) -> None:
+    source = Source(Kind.FORCE, ("force",), "force", RATE_HZ, stamped=stamped)
+    recorder = Recorder(source, AnalysisSettings(), NOMINAL)
+    feed(recorder, stream(3.0))
+    recorder.begin(1.0, StartedBy.PRESS)
+    assert recorder.end(2.0).stamped is stamped
+    assert recorder.reading(2.0).stamped is stamped
+
+
 def test_an_end_without_a_begin_is_a_defect() -> None:
     with pytest.raises(RuntimeError):
         fresh().end(None)

@@ -16,7 +16,7 @@ from dynod.model.deficit import Deficit
 from dynod.model.device import DeviceIdentity
 from dynod.model.errors import StorageError
 from dynod.model.session import Identifier, Patient, Session, SessionSummary
-from dynod.model.trial import Analysis
+from dynod.model.trial import Analysis, TareOrigin
 from dynod.store.codec import from_json, time_of, time_text, to_json
 from tests.store.samples import any_record, session
 
@@ -77,6 +77,15 @@ class Grown:
 
 def test_an_old_record_gets_the_defaults_of_new_fields() -> None:
     assert from_json(Grown, '{"first": 1}') == Grown(1, "by default")
+
+
+def test_an_analysis_from_before_there_were_notes_has_none() -> None:
+    done = Analysis({}, (), True, 1.5, TareOrigin.PREROLL, 82.36, {"fit_rfd_n_per_s": "poor_fit"})
+    text = to_json(done)
+    assert from_json(Analysis, text).notes == {"fit_rfd_n_per_s": "poor_fit"}
+    old = text.replace(',"notes":{"fit_rfd_n_per_s":"poor_fit"}', "")
+    assert "notes" not in old
+    assert from_json(Analysis, old).notes == {}
 
 
 @pytest.mark.parametrize(

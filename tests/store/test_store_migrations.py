@@ -3,8 +3,11 @@
 import shutil
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
+from uuid import UUID
 
+import numpy as np
 import pytest
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
@@ -13,17 +16,18 @@ from dynod.model.errors import StorageError
 from dynod.store.change import Change
 from dynod.store.engine import make_engine
 from dynod.store.migrations.upgrade import SCRIPTS, upgrade
-from dynod.store.schema import REVISIONS
+from dynod.store.schema import HEAD, REVISIONS
 from dynod.store.store import Store
 from dynod.store.tables import metadata
 from tests.store.samples import NOW, draft, session, trial
 
+DATABASES = Path(__file__).parents[1] / "databases"
 HEADER = """
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "rooms"
+down_revision = "HEAD"
 
 
 def upgrade():
@@ -31,7 +35,7 @@ def upgrade():
         table.add_column(sa.Column("room", sa.Text))
     op.create_table("room", sa.Column("id", sa.Integer, primary_key=True))
     op.execute("UPDATE outbox SET topic = 'moved'")
-"""
+""".replace("HEAD", HEAD)
 COPY_TABLE = """
     with op.batch_alter_table("session", recreate="always") as table:
         table.alter_column("started_at", nullable=True)
@@ -75,7 +79,7 @@ def test_the_list_of_revisions_is_that_of_the_scripts() -> None:
 
 @pytest.fixture
 def filled(store: Store, path: Path) -> Path:
-    """Return a closed database at revision 0001 with a trial in it."""
+    """Return a closed database at the newest revision with a trial in it."""
     owner = session()
     done = trial(owner)
     change = Change(at=NOW, sessions=(owner,), trials=(done,), outbox=(draft(done.result_id),))
@@ -98,7 +102,7 @@ def migrate(path: Path, scripts: Path) -> None:
 def scripts_with(tmp_path: Path, text: str) -> Path:
     scripts = tmp_path / "scripts"
     shutil.copytree(SCRIPTS, scripts, ignore=shutil.ignore_patterns("__pycache__"))
-    (scripts / "versions" / "v0002_rooms.py").write_text(text)
+    (scripts / "versions" / "v9999_rooms.py").write_text(text)
     return scripts
 
 
@@ -111,7 +115,7 @@ def test_a_migration_keeps_every_row(filled: Path, tmp_path: Path) -> None:
     assert "room" in schema_of(filled)
     with closing(sqlite3.connect(filled)) as connection:
         assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [
-            ("0002",)
+            ("rooms",)
         ]
         assert connection.execute("SELECT topic FROM outbox").fetchall() == [("moved",)]
 
@@ -141,3 +145,76 @@ def test_a_failure_while_a_database_is_made_leaves_it_empty(path: Path, tmp_path
         migrate(path, scripts_with(tmp_path, failing))
     assert schema_of(path) == {}
     Store.open(path, now=NOW).close()
+
+
+# -- databases that older versions wrote ---------------------------------------------------------
+
+FORCE, ANGLE, WITHOUT_RAW = UUID(int=2), UUID(int=3), UUID(int=4)
+
+
+@pytest.fixture
+def schema_1(path: Path) -> Path:
+    """Return the database that dynod wrote at commit 12bca80, the last one with schema 1."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript((DATABASES / "schema_0001.sql").read_text(encoding="utf-8"))
+    return path
+
+
+def test_what_schema_1_held_is_all_there(schema_1: Path) -> None:
+    before = dump(schema_1)
+    with Store.open(schema_1, now=NOW) as store:
+        force = store.trial(FORCE, with_raw=True)
+        angle = store.recording(ANGLE)
+        assert store.recording(WITHOUT_RAW) is None
+        assert [len(store.sessions()), len(store.deficits()), len(store.summaries())] == [1, 1, 1]
+        assert [item.certificate_id for item in store.certificates()] == ["C-1"]
+        assert (store.stream, store.last_sequence) == (UUID(int=7), 1)
+    assert force is not None
+    assert (force.analysis.metrics["peak_force_n"], force.analysis.notes) == (118.25, {})
+    assert force.recording is not None
+    assert force.recording.stamped
+    assert force.recording.block.values[:5, 0].tolist() == [2.5, 2.25, 2.5, 2.75, 40.0]
+    assert angle is not None  # so its hash, which knows of no stamps, still holds
+    assert angle.stamped
+    assert angle.acceleration_g is None
+    assert angle.pelvis_deg is not None
+    assert angle.pelvis_deg.tolist() == [0.5, 0.25, 0.5, 0.0]
+    assert np.isnan(angle.block.values[3, 1])
+    after = dump(schema_1)
+    rows = [line for line in before if line.startswith("INSERT") and "trial_raw" not in line]
+    assert set(rows) - set(after) == {"INSERT INTO \"alembic_version\" VALUES('0001');"}
+    assert sum("trial_raw" in line and line.startswith("INSERT") for line in after) == 2
+
+
+def test_a_schema_1_database_has_the_tables_of_a_new_one(schema_1: Path, tmp_path: Path) -> None:
+    Store.open(schema_1, now=NOW).close()
+    Store.open(tmp_path / "new.db", now=NOW).close()
+    assert schema_of(schema_1) == schema_of(tmp_path / "new.db")
+
+
+def test_a_migration_of_schema_1_that_fails_on_its_way_leaves_it_untouched(
+    schema_1: Path, tmp_path: Path
+) -> None:
+    before = dump(schema_1)
+    failing = HEADER + COPY_TABLE + "    raise ArithmeticError('half way')\n"
+    with pytest.raises(ArithmeticError, match="half way"):
+        migrate(schema_1, scripts_with(tmp_path, failing))
+    assert dump(schema_1) == before
+    assert "stamped" not in schema_of(schema_1)["trial_raw"]
+
+
+def test_raw_of_schema_1_is_still_kept_as_it_is(schema_1: Path) -> None:
+    Store.open(schema_1, now=NOW).close()
+    with (
+        closing(sqlite3.connect(schema_1)) as other,
+        pytest.raises(sqlite3.IntegrityError, match="raw samples never change"),
+    ):
+        other.execute("UPDATE trial_raw SET stamped = 0")
+
+
+def test_a_trial_of_schema_1_can_be_amended_with_its_raw(schema_1: Path) -> None:
+    with Store.open(schema_1, now=NOW) as store:
+        force = store.trial(FORCE, with_raw=True)
+        assert force is not None
+        store.commit(Change(at=NOW, trials=(replace(force, revision=2),)))
+        assert store.recording(FORCE) is not None

@@ -48,6 +48,8 @@ def recordings(draw: st.DrawFn) -> Recording:
         axis=draw(st.text(max_size=5)),
         mount_sign=draw(st.sampled_from([-1, 1])),
         pelvis_deg=pelvis,
+        stamped=draw(st.booleans()),
+        acceleration_g=floats(samples, 3) if draw(st.booleans()) else None,
     )
 
 
@@ -63,7 +65,10 @@ def assert_same(found: Recording, given: Recording) -> None:
     assert found.block.channels == given.block.channels
     assert found.block.segment == given.block.segment
     assert bits(found.pelvis_deg) == bits(given.pelvis_deg)
-    for name in ("start_s", "end_s", "started_by", "nominal_rate_hz", "flags", "axis"):
+    assert bits(found.acceleration_g) == bits(given.acceleration_g)
+    if found.acceleration_g is not None:
+        assert found.acceleration_g.shape == (len(found.block), 3)
+    for name in ("start_s", "end_s", "started_by", "nominal_rate_hz", "flags", "axis", "stamped"):
         assert getattr(found, name) == getattr(given, name)
     assert found.mount_sign == given.mount_sign
 
@@ -78,7 +83,9 @@ def test_a_recording_survives_the_database(store: Store, path: Path) -> None:
     taken = recording()
     taken.block.values[7] = np.nan
     taken.block.status[7] = SampleStatus.OVERLOAD
-    done = trial(owner, recording=replace(taken, pelvis_deg=taken.block.t_s * 2.0))
+    acceleration_g = np.column_stack([taken.block.t_s * number for number in range(3)])
+    taken = replace(taken, pelvis_deg=taken.block.t_s * 2.0, acceleration_g=acceleration_g)
+    done = trial(owner, recording=taken)
     store.commit(Change(at=NOW, sessions=(owner,), trials=(done,)))
     store.close()
     with Store.open(path, now=NOW, readonly=True) as again:
@@ -114,6 +121,8 @@ def test_blobs_are_little_endian_doubles_and_bytes(store: Store, path: Path) -> 
     [
         'UPDATE trial_raw SET "values" = CAST(x\'00\' || substr("values", 2) AS BLOB)',
         "UPDATE trial_raw SET mount_sign = -1",
+        "UPDATE trial_raw SET stamped = 0",
+        "UPDATE trial_raw SET acceleration_g = x''",
         "UPDATE trial_raw SET channels = '[\"torque\"]'",
         "UPDATE trial_raw SET status = CAST(x'01' || substr(status, 2) AS BLOB)",
     ],
@@ -127,6 +136,22 @@ def test_damaged_raw_is_refused(store: Store, path: Path, damage: str) -> None:
         other.execute(damage)
         other.commit()
     with pytest.raises(StorageError, match="damaged: their SHA-256 does not match; restore"):
+        store.recording(done.result_id)
+
+
+def test_times_from_arrival_are_remembered(store: Store, path: Path) -> None:
+    owner = session()
+    done = trial(owner, recording=replace(recording(), stamped=False))
+    store.commit(Change(at=NOW, sessions=(owner,), trials=(done,)))
+    found = store.recording(done.result_id)
+    assert found is not None
+    assert found.stamped is False
+    with closing(sqlite3.connect(path)) as other:
+        assert other.execute("SELECT stamped FROM trial_raw").fetchall() == [(0,)]
+        other.execute("DROP TRIGGER trial_raw_is_kept")
+        other.execute("UPDATE trial_raw SET stamped = 1")
+        other.commit()
+    with pytest.raises(StorageError, match="damaged"):
         store.recording(done.result_id)
 
 

@@ -95,7 +95,9 @@ def test_what_is_not_there_is_none(store: Store) -> None:
     assert store.reply(str(nowhere)) is None
 
 
-SLOW = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SLOW = settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 
 @SLOW
