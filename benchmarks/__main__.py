@@ -16,7 +16,7 @@ from benchmarks.many import SECONDS
 from benchmarks.memory import MemoryRow
 from benchmarks.row import Row
 
-GROUPS = ("decode", "many", "latency", "startup")
+GROUPS = ("decode", "analysis", "many", "latency", "startup")
 HEAD = ("figure", "measured", "floor", "", "ratio", "bar", "")
 RIGHT = {1, 3, 4}
 
