@@ -46,6 +46,8 @@ def test_the_wheel_holds_code_and_data_and_claims_one_name(wheel: Path) -> None:
         "dynod/data/calibration/README.md",
         "dynod/data/batteries/hip.toml",
         "dynod/data/measurement_error.toml",
+        "dynod/data/norms.toml",
+        "dynod/data/quality.toml",
         "dynod/store/migrations/env.py",
     ):
         assert data in names
