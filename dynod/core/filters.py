@@ -146,9 +146,16 @@ class CausalLowpass:
         self._state = None
 
     def feed(self, values: FloatArray) -> FloatArray:
-        """Return the next samples filtered, (n,); they may come in any portions."""
+        """Return the next samples filtered, (n,); they may come in any portions.
+
+        A sample that is no number comes back as it is, and the filter begins anew behind it.
+        """
         filtered = np.empty_like(values)
         for index, now in enumerate(values.tolist()):
+            if not math.isfinite(now):
+                self._state = None
+                filtered[index] = now
+                continue
             before, before_that, out, out_before = self._state or (now, now, now, now)
             new = self._b0 * (now + 2.0 * before + before_that)
             new -= self._a1 * out + self._a2 * out_before

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dynod.core.filters import CausalLowpass, can_lowpass
 from dynod.core.segmentation import EventType, HoldDetector, OnsetDetector
 from dynod.core.settings import AnalysisSettings
 from dynod.model.calibration import Calibration
@@ -83,6 +84,8 @@ class Recorder:
         self._detector: OnsetDetector | HoldDetector = (
             OnsetDetector(settings) if source.kind is Kind.FORCE else HoldDetector(settings)
         )
+        self._lowpass = _live_lowpass(source, settings)
+        self._latest: float | None = None
         self._segment = -1
         self._last_s = float("-inf")
 
@@ -113,14 +116,17 @@ class Recorder:
 
     @property
     def latest(self) -> float | None:
-        """The newest sample in N or deg, untared; None before the first."""
-        if not self._blocks:
-            return None
-        return float(self._to_units(self._blocks[-1][-1:])[0])
+        """The newest value in N or deg, untared; None before the first. For the live view.
+
+        A force is low-passed without looking ahead, where the device is fast enough for that.
+        """
+        return self._latest
 
     def set_calibration(self, calibration: Calibration) -> None:
         """Use another calibration for detection from the next sample on."""
         self._calibration = calibration
+        if self._lowpass is not None:
+            self._lowpass.reset()
 
     def arm(self) -> None:
         """Let the detector begin the next recording."""
@@ -181,6 +187,9 @@ class Recorder:
         self._blocks.clear()
         self._rejects.clear()
         self._detector.reset()
+        if self._lowpass is not None:
+            self._lowpass.reset()
+        self._latest = None
         self._last_s = float("-inf")
         return ended
 
@@ -197,9 +206,11 @@ class Recorder:
         if self._running is not None and not math.isfinite(self._running.start_s):
             self._running.start_s = float(block.t_s[0])  # begun before the first sample came
         part, timed_out = self._until_timeout(block)
-        taken, event = self._detector.feed(part.t_s, self._to_units(part))
+        values = self._to_units(part)
+        taken, event = self._detector.feed(part.t_s, values)
         if taken:
             self._keep(part[:taken])
+            self._show(values[:taken])
         if event is not None:
             return taken, self._detected(event.kind, event.t_s)
         if timed_out and taken == len(part):
@@ -262,6 +273,10 @@ class Recorder:
         if self._running is None:
             self._trim()
 
+    def _show(self, values: FloatArray) -> None:
+        shown = values if self._lowpass is None else self._lowpass.feed(values)
+        self._latest = float(shown[-1])
+
     def _trim(self) -> None:
         oldest_s = self._last_s - self._settings.preroll_s - LATE_BEGIN_S
         while len(self._blocks) > 1 and self._blocks[0].t_s[-1] < oldest_s:
@@ -277,3 +292,11 @@ class Recorder:
             self._blocks.clear()
             self._blocks.append(whole)
         return self._blocks[0]
+
+
+def _live_lowpass(source: Source, settings: AnalysisSettings) -> CausalLowpass | None:
+    """Return the filter of the live view; None for an angle, and where samples come too slowly."""
+    rates_hz = np.array([source.nominal_rate_hz])
+    if source.kind is not Kind.FORCE or not can_lowpass(rates_hz, settings.lowpass_hz)[0]:
+        return None
+    return CausalLowpass(source.nominal_rate_hz, settings.lowpass_hz)

@@ -232,6 +232,15 @@ def test_the_causal_filter_begins_anew_after_a_reset() -> None:
     np.testing.assert_allclose(lowpass.feed(values), causal_of_scipy(values, 82.0), atol=1e-12)
 
 
+def test_the_causal_filter_passes_over_what_is_no_number() -> None:
+    values = np.array([7.0, 8.0, 20.0, -4.0])
+    for wrong in (math.nan, math.inf):
+        lowpass = CausalLowpass(82.0, CUTOFF_HZ)
+        filtered = lowpass.feed(np.array([500.0, wrong, *values]))
+        np.testing.assert_equal(filtered[1], wrong)
+        np.testing.assert_allclose(filtered[2:], causal_of_scipy(values, 82.0), atol=1e-12)
+
+
 def test_the_causal_filter_lags_and_passes_a_constant() -> None:
     lowpass = CausalLowpass(1000.0, CUTOFF_HZ)
     assert lowpass.feed(np.full(50, 7.0)).tolist() == pytest.approx([7.0] * 50)

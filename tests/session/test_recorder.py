@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import signal
 
 from dynod.core.settings import AnalysisSettings
 from dynod.model.clinical import Kind
@@ -275,9 +276,31 @@ def test_before_the_first_sample_there_is_nothing() -> None:
 def test_tail_latest_and_history() -> None:
     recorder = fresh()
     feed(recorder, stream(3.0), stream(1.0, 9.0, start_s=3.0))
-    assert recorder.latest == 9.0
+    assert recorder.latest == pytest.approx(9.0)
     assert recorder.tail(0.5).t_s.tolist() == np.arange(3.5 - STEP_S, 4.0, STEP_S).tolist()
     assert len(recorder.history()) == 4 * RATE_HZ
+
+
+@given(cuts=st.lists(st.integers(0, 256), max_size=6))
+def test_the_live_view_shows_a_low_passed_force(cuts: list[int]) -> None:
+    """A tremor of 25 Hz: butter(2) at 10 Hz leaves what its bilinear response says there."""
+    recorder = fresh()
+    force = stream(4.0, 0.0)
+    force.values[:, 0] = 100.0 + 20.0 * np.sin(2.0 * np.pi * 25.0 * force.t_s)
+    sections = signal.butter(2, 10.0, fs=RATE_HZ, output="sos")
+    steady = signal.sosfilt_zi(sections) * force.values[0, 0]
+    expected, _ = signal.sosfilt(sections, force.values[:, 0], zi=steady)
+    feed(recorder, *split(force, cuts))
+    assert recorder.latest == pytest.approx(expected[-1], abs=1e-9)
+    feed(recorder, stream(0.5, 50.0, segment=1))
+    assert recorder.latest == pytest.approx(50.0)  # nothing of what was before
+
+
+@pytest.mark.parametrize(("kind", "rate_hz"), [(Kind.ANGLE, RATE_HZ), (Kind.FORCE, 20.0)])
+def test_the_live_view_shows_as_it_is_what_cannot_be_low_passed(kind: Kind, rate_hz: float) -> None:
+    recorder = Recorder(Source(kind, ("force",), "force", rate_hz), AnalysisSettings(), NOMINAL)
+    feed(recorder, stream(1.0), stream(STEP_S, 9.0, start_s=1.0))
+    assert recorder.latest == 9.0
 
 
 def growth_bytes(work: Callable[[int], None], rounds: int) -> int:
