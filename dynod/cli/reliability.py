@@ -394,46 +394,31 @@ def _figures(result: Reliability) -> dict[str, object]:
 
 
 def _show(study: Study, findings: Sequence[Finding]) -> None:
-    table = Table(box=None, pad_edge=False)
-    unit = study.unit
-    headings = ("movement", "position", "fixation", "subjects", "legs", f"mean {unit}")
-    for heading in (
-        *headings,
-        "ICC(2,1)",
-        "ICC(3,1)",
-        f"SEM {unit}",
-        "SEM %",
-        f"MDC95 {unit}",
-        f"limits of agreement {unit}",
-    ):
-        table.add_column(heading)
     for finding in findings:
+        console.print(f"[bold]{finding.test.text}[/]", soft_wrap=True)
         if finding.result is not None:
-            table.add_row(*_cells(finding, finding.result))
-    console.print(table)
-    for finding in findings:
+            console.print(_table(finding, finding.result, study.unit))
         notes = [finding.problem] if finding.result is None else _warnings(finding, finding.result)
         for note in notes:
             console.print(f"[yellow]{finding.test.text}: {note}[/]", soft_wrap=True)
 
 
-def _cells(finding: Finding, result: Reliability) -> list[str]:
-    limits = result.limits
-    percent = result.sem_log_percent
-    return [
-        finding.test.movement.removeprefix("hip_"),
-        finding.test.position,
-        finding.test.fixation,
-        str(finding.subjects),
-        str(finding.legs),
-        f"{result.mean:.4g}",
-        _icc(result.icc_2_1),
-        _icc(result.icc_3_1),
-        f"{result.sem.from_residual:.3g}",
-        "-" if percent is None else f"{percent:.3g}",
-        f"{result.mdc95:.3g}",
-        f"{limits.low:.3g} to {limits.high:.3g}",
-    ]
+def _table(finding: Finding, result: Reliability, unit: str) -> Table:
+    """Return what the study says of one test, a line each: it must fit a narrow terminal."""
+    limits, percent = result.limits, result.sem_log_percent
+    share = "" if percent is None else f", {percent:.3g} % of the value"
+    table = Table.grid(padding=(0, 2, 0, 2))
+    for name, text in (
+        ("subjects, legs", f"{finding.subjects}, {finding.legs}"),
+        ("mean", f"{result.mean:.4g} {unit}"),
+        ("ICC(2,1)", _icc(result.icc_2_1)),
+        ("ICC(3,1)", _icc(result.icc_3_1)),
+        ("SEM", f"{result.sem.from_residual:.3g} {unit}{share}"),
+        ("MDC95", f"{result.mdc95:.3g} {unit}"),
+        ("limits of agreement", f"{limits.low:.3g} to {limits.high:.3g} {unit}"),
+    ):
+        table.add_row(name, text)
+    return table
 
 
 def _icc(icc: Icc | None) -> str:
