@@ -211,6 +211,14 @@ def test_the_steadiness_of_a_trial_is_that_of_its_best_second() -> None:
     assert found == pytest.approx(100.0 * 3.0 / math.sqrt(2.0) / 400.0, rel=0.01)
 
 
+def test_the_steadiness_rests_on_the_standard_deviation_of_a_sample() -> None:
+    """Over n − 1: eleven samples of a second at 10 Hz, against numpy."""
+    newtons = 300.0 + np.random.default_rng(6).normal(0.0, 5.0, 40)
+    found = steadiness_cv_percent(curves_of(newtons, 10.0), np.array([7.0]), 1.0)
+    expected = 100.0 * np.std(newtons[7:18], ddof=1) / np.mean(newtons[7:18])
+    assert found.tolist() == pytest.approx([float(expected)])
+
+
 def test_a_window_without_force_has_no_steadiness() -> None:
     curve = curves_of(np.zeros(300), 100.0)
     assert np.isnan(steadiness_cv_percent(curve, np.array([0.0]), 1.0)).all()

@@ -62,6 +62,16 @@ def test_a_rise_that_an_onset_trigger_let_in_is_no_pre_tension() -> None:
     assert Flag.PRE_TENSION not in analysed(t_s[kept], rise[kept], start_s=1.2).flags
 
 
+@pytest.mark.parametrize(("since_s", "flags"), [(0.62, {Flag.PRE_TENSION}), (0.68, set())])
+def test_pre_tension_is_judged_from_half_to_a_fifth_of_a_second_before_the_begin(
+    since_s: float, flags: set[Flag]
+) -> None:
+    """15 N for 0.18 s or 0.12 s of those three tenths, from 0.5 to 0.8 s: a median needs half."""
+    t_s = grid(5.5, 250.0)
+    leaning = np.where((t_s >= since_s) & (t_s < 4.7), 15.0, 0.0)
+    assert flags_of(np.maximum(trapezoid(t_s), leaning), t_s) == flags
+
+
 @pytest.mark.parametrize("rate_hz", RATES_HZ)
 @pytest.mark.parametrize(("dip_n", "flags"), [(5.2, {Flag.COUNTERMOVEMENT}), (4.8, set())])
 def test_a_dip_of_five_newtons_just_before_the_pull_is_a_countermovement(
@@ -258,6 +268,16 @@ def test_without_a_rest_after_the_pull_nothing_has_shifted(end_s: float) -> None
     t_s = grid(end_s, 250.0)
     newtons = trapezoid(t_s) + np.interp(t_s, [3.0, 3.1], [0.0, 15.0])
     assert Flag.BASELINE_SHIFT not in flags_of(newtons, t_s)
+
+
+def test_the_first_three_tenths_of_a_second_after_a_pull_are_no_rest_yet() -> None:
+    """It falls through 10 N at 4.79 s, stays at 8 N to 5.07 s, and has 0.24 s of 0 N after that."""
+    t_s = grid(5.32, 250.0)
+    lingering = np.where((t_s > 4.6) & (t_s < 5.07), 8.0, 0.0)
+    assert flags_of(np.maximum(trapezoid(t_s), lingering), t_s) == set()
+    assert flags_of(np.maximum(trapezoid(t_s), np.where(t_s > 4.6, 8.0, 0.0)), t_s) == {
+        Flag.BASELINE_SHIFT
+    }
 
 
 def test_a_force_that_is_eased_off_slowly_is_no_shift() -> None:
