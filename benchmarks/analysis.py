@@ -62,16 +62,15 @@ def _batch() -> Row:
 
 
 def _memory() -> MemoryRow:
-    """Measure the peak of a batch a trial, against its samples as 64-bit numbers."""
+    """Measure the peak of a batch, against its samples as 64-bit numbers."""
     cases = _cases(LOOP)
     tracemalloc.start()
     analyse_forces(cases)
     peak_bytes = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    a_trial = peak_bytes / LOOP / 1e6
-    samples_mb = 8e-6 * BATCH_SAMPLES
-    name = "memory a trial in a batch"
-    return MemoryRow(name, a_trial, "its samples", samples_mb, math.inf, "ratio<=")
+    samples_mb = 8e-6 * BATCH_SAMPLES * LOOP
+    name = f"memory of {LOOP} such trials"
+    return MemoryRow(name, peak_bytes / 1e6, "their samples", samples_mb, math.inf, "ratio<=")
 
 
 def _growing() -> list[Row]:
