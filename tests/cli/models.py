@@ -5,15 +5,13 @@ press, ``quick_frame`` streams frames with a sum and can be configured.
 """
 
 import os
-import threading
 import tomllib
-import tty
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Self
 
 from dynod.wire.profile import Profile
+from tests.support.pty_device import PtyDevice
 
 _HEAD = """\
 name = "{name}"
@@ -162,7 +160,7 @@ def write_profiles(folder: Path, texts: Mapping[str, str] = TEXTS) -> Path:
     return config
 
 
-class Speaker:
+class Speaker(PtyDevice):
     """A device of no known kind: says the same thing again and again, or answers what it knows.
 
     ``received`` is all that anybody sent to it.
@@ -176,36 +174,20 @@ class Speaker:
         every_s: float = 0.02,
         answers: Mapping[bytes, bytes] | None = None,
     ) -> None:
+        super().__init__(link, every_s)
         self.received = b""
         self._says = says
-        self._every_s = every_s
         self._answers = answers or {}
-        self._over = threading.Event()
-        self._master, self._slave = os.openpty()
-        tty.setraw(self._slave)
-        link.symlink_to(os.ttyname(self._slave))
-        self._thread = threading.Thread(target=self._run)
 
-    def __enter__(self) -> Self:
-        os.set_blocking(self._master, False)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._over.set()
-        self._thread.join()
-        os.close(self._master)
-        os.close(self._slave)
-
-    def _run(self) -> None:
-        while not self._over.wait(self._every_s):
-            with suppress(BlockingIOError):  # nobody reads
-                os.write(self._master, self._says)
-            try:
-                heard = os.read(self._master, 4096)
-            except BlockingIOError:
-                continue
-            before, self.received = self.received, self.received + heard
-            for asked, answer in self._answers.items():
-                for _ in range(self.received.count(asked) - before.count(asked)):
-                    os.write(self._master, answer)
+    def turn(self) -> None:
+        """Say it, and answer what came in."""
+        with suppress(BlockingIOError):  # nobody reads
+            os.write(self.master, self._says)
+        try:
+            heard = os.read(self.master, 4096)
+        except BlockingIOError:
+            return
+        before, self.received = self.received, self.received + heard
+        for asked, answer in self._answers.items():
+            for _ in range(self.received.count(asked) - before.count(asked)):
+                os.write(self.master, answer)

@@ -2,10 +2,10 @@
 
 import os
 import struct
-import threading
-import tty
+from contextlib import suppress
 from pathlib import Path
-from typing import Self
+
+from tests.support.pty_device import PtyDevice
 
 
 def angle_frame(roll_deg: float) -> bytes:
@@ -15,32 +15,14 @@ def angle_frame(roll_deg: float) -> bytes:
     return body + bytes([sum(body) % 256])
 
 
-class Inclinometer:
+class Inclinometer(PtyDevice):
     """Streams ``angle_deg`` until the context ends."""
 
     def __init__(self, link: Path) -> None:
+        super().__init__(link, every_s=0.1)
         self.angle_deg = 0.0
-        self._over = threading.Event()
-        self._master, slave = os.openpty()
-        tty.setraw(slave)
-        self._slave = slave
-        link.symlink_to(os.ttyname(slave))
-        self._thread = threading.Thread(target=self._stream)
 
-    def __enter__(self) -> Self:
-        os.set_blocking(self._master, False)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._over.set()
-        self._thread.join()
-        os.close(self._master)
-        os.close(self._slave)
-
-    def _stream(self) -> None:
-        while not self._over.wait(0.1):
-            try:
-                os.write(self._master, angle_frame(self.angle_deg))
-            except BlockingIOError:  # nobody has opened the port yet
-                continue
+    def turn(self) -> None:
+        """Send a frame."""
+        with suppress(BlockingIOError):  # nobody has opened the port yet
+            os.write(self.master, angle_frame(self.angle_deg))
