@@ -1,9 +1,46 @@
-"""Which calibration holds for a trial."""
+"""What a calibration becomes: a certificate; and which one holds for a trial."""
 
 from collections.abc import Sequence
 from datetime import datetime
 
 from dynod.model.calibration import Calibration, CalibrationStatus, Certificate
+from dynod.model.calibration_record import CalibrationReport, CertificateDetail
+from dynod.model.errors import UsageError
+
+
+def certificate(
+    report: CalibrationReport,
+    *,
+    certificate_id: str,
+    profile: str,
+    serial_number: str,
+    valid_from: datetime,
+    valid_until: datetime,
+    issued_by: str,
+    detail: CertificateDetail | None = None,
+) -> Certificate:
+    """Return the certificate of a report, for one unit and a time.
+
+    Raises UsageError for an uncertainty as large as the load: such readings calibrate nothing.
+    """
+    if report.uncertainty.slope >= 1.0:
+        raise UsageError(
+            "the uncertainty is as large as the load: these readings calibrate nothing"
+        )
+    return Certificate(
+        certificate_id=certificate_id,
+        profile=profile,
+        serial_number=serial_number,
+        coefficients=report.fit.coefficients,
+        range_low=report.range_low,
+        range_high=report.range_high,
+        valid_from=valid_from,
+        valid_until=valid_until,
+        uncertainty=report.uncertainty,
+        unshared=report.unshared,
+        issued_by=issued_by,
+        detail=detail,
+    )
 
 
 def judge_calibration(

@@ -4,7 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from dynod.model.calibration_record import CertificateDetail, Uncertainty
 from dynod.model.samples import FloatArray
+
+__all__ = ["Calibration", "CalibrationStatus", "Certificate", "Uncertainty"]
 
 
 class CalibrationStatus(StrEnum):
@@ -18,25 +21,14 @@ class CalibrationStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Uncertainty:
-    """Expanded uncertainty (k = 2) that grows with the load: ``floor + slope · |value|``."""
-
-    floor: float = 0.0
-    slope: float = 0.0
-
-    def at(self, value: float) -> float:
-        """Return U at a load, in the load's unit (N or deg)."""
-        return self.floor + self.slope * abs(value)
-
-
-@dataclass(frozen=True, slots=True)
 class Certificate:
     """A calibration of one unit, append-only once stored.
 
     ``coefficients`` c0, c1, c2 … give N (or deg) = Σ c_k·x^k for the device's own number x.
     ``range_low``, ``range_high`` bound the calibrated loads in N (or deg). ``unshared`` is the
     part of the uncertainty that two sides measured with this unit do not have in common
-    (repeatability, zero, resolution, reversibility).
+    (repeatability, zero, resolution, reversibility). ``detail`` is all that the calibration found,
+    where it is known.
     """
 
     certificate_id: str
@@ -51,11 +43,15 @@ class Certificate:
     unshared: Uncertainty
     issued_by: str
     revoked_reason: str | None = None
+    detail: CertificateDetail | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """What is applied to one trial: a certificate, or the profile's nominal scale."""
+    """What is applied to one trial: a certificate, or the profile's nominal scale.
+
+    ``verification_failed``: the last check of the unit under this certificate was not passed.
+    """
 
     status: CalibrationStatus
     coefficients: tuple[float, ...]
@@ -65,6 +61,7 @@ class Calibration:
     range_high: float | None = None
     uncertainty: Uncertainty | None = None
     unshared: Uncertainty | None = None
+    verification_failed: bool = False
 
     def apply(self, device_values: FloatArray) -> FloatArray:
         """Return N (or deg) for an array of device numbers, of the same shape."""

@@ -6,12 +6,24 @@ difference. ``unit`` below is N or deg.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from dynod.model.calibration import Uncertainty
 from dynod.model.clinical import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Uncertainty:
+    """Expanded uncertainty (k = 2) that grows with the load: ``floor + slope · |value|``."""
+
+    floor: float = 0.0
+    slope: float = 0.0
+
+    def at(self, value: float) -> float:
+        """Return U at a load, in the load's unit (N or deg)."""
+        return self.floor + self.slope * abs(value)
 
 
 class Branch(StrEnum):
@@ -335,3 +347,48 @@ class Drift:
     per_week: float | None
     zero_per_week: float | None
     warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateDetail:
+    """How a certificate came about: enough to judge it, and to compute it again.
+
+    ``reference`` names the masses or angles and their own certificate; ``environment`` is in the
+    technician's words (``temperature_c``, ``place`` …). ``runs`` are the points of a force,
+    ``poses`` those of an angle; both are empty on a certificate that was typed in from paper.
+    ``standard_error`` is the standard deviation of the residuals in N (or deg), ``cross_axis``
+    deg of error per deg of cross tilt. ``statements`` say in words what was found.
+    """
+
+    kind: Kind
+    issued_at: datetime
+    operator: str
+    procedure: str
+    reference: str
+    software: str
+    environment: Mapping[str, str]
+    statements: tuple[str, ...] = ()
+    runs: tuple[CalibrationRun, ...] = ()
+    poses: tuple[AnglePose, ...] = ()
+    budgets: tuple[Budget, ...] = ()
+    standard_error: float | None = None
+    cross_axis: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """A check of one unit, and its verdict, as it is stored.
+
+    ``certificate_id`` is the certificate that the check was made under, None on a nominal scale;
+    ``reference`` names the weight or the angle in words.
+    """
+
+    profile: str
+    serial_number: str
+    certificate_id: str | None
+    check: Check
+    result: CheckResult
+    limits: CheckLimits
+    operator: str
+    reference: str
+    note: str | None = None

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from dynod.core.calibration_angle import AngleSettings, calibrate_angle
-from dynod.core.calibration_uncertainty import ForceSettings, calibrate_force
+from dynod.core.calibration_force import ForceSettings, calibrate_force
 from dynod.model.calibration_record import (
     AnglePose,
     Branch,

@@ -10,12 +10,10 @@ from hypothesis import strategies as st
 from scipy import optimize
 
 from dynod.config.certificates import CertificateFile, UncertaintyTable
-from dynod.core.calibration import judge_calibration
+from dynod.core.calibration import certificate, judge_calibration
+from dynod.core.calibration_force import ForceSettings, calibrate_force
 from dynod.core.calibration_uncertainty import (
-    ForceSettings,
     budget,
-    calibrate_force,
-    certificate,
     coverage_factor,
     creep_effect,
     effective_degrees_of_freedom,
