@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from dynod.cli.calibrate import calibrate
 from dynod.model.clinical import Fixation, InvolvedSide, Movement, Side
 from dynod.model.device import Trigger
 from dynod.model.errors import DynodError
@@ -25,7 +26,12 @@ app = typer.Typer(
 devices = typer.Typer(help="Ports and devices: find, look at, set and record them.")
 results = typer.Typer(help="What was measured on this station.")
 session = typer.Typer(help="Begin and end a session, as the record system would.")
-for name, group in (("devices", devices), ("results", results), ("session", session)):
+for name, group in (
+    ("devices", devices),
+    ("results", results),
+    ("session", session),
+    ("calibrate", calibrate),
+):
     group.info.no_args_is_help = True
     app.add_typer(group, name=name)
 

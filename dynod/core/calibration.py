@@ -24,9 +24,7 @@ def certificate(
     Raises UsageError for an uncertainty as large as the load: such readings calibrate nothing.
     """
     if report.uncertainty.slope >= 1.0:
-        raise UsageError(
-            "the uncertainty is as large as the load: these readings calibrate nothing"
-        )
+        raise UsageError("the uncertainty is as large as the load: this calibrates nothing")
     return Certificate(
         certificate_id=certificate_id,
         profile=profile,
