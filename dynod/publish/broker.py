@@ -1,6 +1,7 @@
 """What is said to and heard from a broker, and how to reach it."""
 
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,7 +36,9 @@ class BrokerSettings:
     """How to reach the broker.
 
     ``retry_s`` bounds the waits between attempts; ``ack_timeout_s`` is how long a broker that
-    is still connected may take to acknowledge.
+    is still connected may take to acknowledge. With ``session_expiry_s`` the broker keeps our
+    session that long while we are away, and each message until its ``acknowledge`` is called;
+    with None every connection begins anew. ``max_packet_bytes``: what is larger is not delivered.
     """
 
     host: str
@@ -50,6 +53,9 @@ class BrokerSettings:
     keepalive_s: int = 20
     retry_s: tuple[float, float] = (1.0, 30.0)
     ack_timeout_s: float = 20.0
+    session_expiry_s: int | None = None
+    # Well above the 16 KiB of a command: an oversized one is delivered and can be answered.
+    max_packet_bytes: int = 256 * 1024
 
     @property
     def address(self) -> str:
@@ -101,9 +107,17 @@ class Outgoing:
     response_topic: str | None = None
 
 
+def _nothing() -> None:
+    """Acknowledge a message that the library has acknowledged by itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class Inbound:
-    """A message that was delivered. ``retain``: it lay at the broker when we subscribed."""
+    """A message that was delivered. ``retain``: it lay at the broker when we subscribed.
+
+    ``acknowledge`` lets the broker forget it; for connections that keep a session. When that
+    connection is gone it does nothing, and the message comes again.
+    """
 
     topic: str
     payload: bytes = field(repr=False)
@@ -111,6 +125,8 @@ class Inbound:
     response_topic: str | None = None
     correlation_data: bytes | None = field(default=None, repr=False)
     content_type: str | None = None
+    user_properties: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    acknowledge: Callable[[], None] = field(default=_nothing, repr=False, compare=False)
 
 
 def _cause(error: OSError) -> str:

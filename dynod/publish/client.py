@@ -3,8 +3,9 @@
 import asyncio
 import logging
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from functools import partial
 from ssl import SSLContext
 from typing import Any
 
@@ -28,8 +29,8 @@ _log = logging.getLogger(__name__)
 # What the library logs as an error comes as an exception too, and is told once, with advice.
 _log.setLevel(logging.CRITICAL)
 
-# Well above the 16 KiB of a command, so that an oversized one is delivered and can be answered.
-MAX_PACKET_BYTES = 256 * 1024
+# How many messages a broker may have given us that we have not acknowledged.
+UNACKNOWLEDGED = 100
 CONNACK_TIMEOUT_S = 10.0
 LEAVE_TIMEOUT_S = 5.0
 
@@ -45,7 +46,10 @@ class MqttClient(aiomqtt.Client):
         self, settings: BrokerSettings, tls: SSLContext | None, will: Outgoing | None
     ) -> None:
         connect = _properties(PacketTypes.CONNECT)
-        connect.MaximumPacketSize = MAX_PACKET_BYTES
+        connect.MaximumPacketSize = settings.max_packet_bytes
+        if settings.session_expiry_s is not None:
+            connect.SessionExpiryInterval = settings.session_expiry_s
+            connect.ReceiveMaximum = UNACKNOWLEDGED
         super().__init__(
             settings.host,
             settings.port,
@@ -53,7 +57,7 @@ class MqttClient(aiomqtt.Client):
             password=settings.password,
             identifier=settings.client_id,
             protocol=aiomqtt.ProtocolVersion.V5,
-            clean_start=True,
+            clean_start=settings.session_expiry_s is None,
             keepalive=settings.keepalive_s,
             timeout=CONNACK_TIMEOUT_S,
             tls_context=tls,
@@ -63,6 +67,7 @@ class MqttClient(aiomqtt.Client):
             will=_will(will) if will is not None else None,
             logger=_log,
         )
+        self._client.manual_ack_set(settings.session_expiry_s is not None)
         self._ack_timeout_s = settings.ack_timeout_s
         self._acks: dict[int, asyncio.Future[ReasonCode]] = {}
         self.opened = False
@@ -113,9 +118,13 @@ class MqttClient(aiomqtt.Client):
         """Yield messages as they are delivered; in the end raises ConnectionLostError."""
         try:
             async for message in self.messages:
-                yield _inbound(message)
+                yield _inbound(message, partial(self._acknowledge, message.mid, message.qos))
         except aiomqtt.MqttError as error:
             raise ConnectionLostError("lost") from error
+
+    def _acknowledge(self, mid: int, qos: int) -> None:
+        if self.opened and not self.lost:
+            self._client.ack(mid, qos)
 
     async def send(self, message: Outgoing) -> None:
         """Publish; for QoS 1 until the broker has acknowledged."""
@@ -220,7 +229,7 @@ def _message_properties(packet: int, message: Outgoing) -> Properties:
     return properties
 
 
-def _inbound(message: aiomqtt.Message) -> Inbound:
+def _inbound(message: aiomqtt.Message, acknowledge: Callable[[], None]) -> Inbound:
     properties = message.properties
     return Inbound(
         topic=message.topic.value,
@@ -229,4 +238,6 @@ def _inbound(message: aiomqtt.Message) -> Inbound:
         response_topic=getattr(properties, "ResponseTopic", None),
         correlation_data=getattr(properties, "CorrelationData", None),
         content_type=getattr(properties, "ContentType", None),
+        user_properties=tuple(getattr(properties, "UserProperty", ())),
+        acknowledge=acknowledge,
     )
