@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from dynod.config.environment import overlay
 from dynod.config.problems import Location, Problems, dotted, key_problems
 from dynod.config.secret_files import check_private
-from dynod.config.settings import BrokerConfig, Config
+from dynod.config.settings import BrokerAccess, Config
 from dynod.config.toml_file import read_toml
 from dynod.model.errors import ConfigError
 
@@ -30,7 +30,7 @@ def load_config(path: Path, env: Mapping[str, str]) -> Config:
         for place, what in key_problems(error, Config, data):
             problems.add(_source(path, place, origins), dotted(place), what)
         raise ConfigError("\n".join(problems.lines)) from None
-    _check_files(path, config.broker, problems)
+    check_broker_files(path, config.broker, problems)
     problems.raise_if_any()
     return config
 
@@ -40,7 +40,7 @@ def _source(path: Path, place: Location, origins: Mapping[Location, str]) -> str
     return str(path) if variable is None else f"environment variable {variable}"
 
 
-def _check_files(path: Path, broker: BrokerConfig, problems: Problems) -> None:
+def check_broker_files(path: Path, broker: BrokerAccess, problems: Problems) -> None:
     """Note files that are missing, and secrets that others can read."""
     for key in ("password_file", "client_key_file"):
         secret: Path | None = getattr(broker, key)

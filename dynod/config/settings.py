@@ -26,7 +26,7 @@ class StationConfig(Part):
     altitude_m: Annotated[float, Field(ge=-500, le=9000)] | None = None
 
 
-class BrokerConfig(Part):
+class BrokerAccess(Part):
     """How to reach the MQTT broker. Secrets are named by file."""
 
     url: str
@@ -35,7 +35,6 @@ class BrokerConfig(Part):
     ca_file: PathFrom | None = None
     client_certificate: PathFrom | None = None
     client_key_file: PathFrom | None = None
-    receipts: Literal["optional", "required"] = "optional"
     insecure: bool = False
 
     @field_validator("url")
@@ -89,6 +88,12 @@ class BrokerConfig(Part):
     def port(self) -> int:
         """The broker's TCP port; by default 8883 with TLS, 1883 without."""
         return self._parts.port or _PORTS[self._parts.scheme]
+
+
+class BrokerConfig(BrokerAccess):
+    """The station's broker, and whether its results need receipts."""
+
+    receipts: Literal["optional", "required"] = "optional"
 
 
 def _is_loopback(host: str) -> bool:
