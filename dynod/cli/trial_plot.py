@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from xml.sax.saxutils import escape
 
 import numpy as np
 
+from dynod.cli import svg
 from dynod.core.curve import Curves, make_curves
 from dynod.core.even import at
 from dynod.core.force import find_landmarks
@@ -21,7 +21,7 @@ from dynod.core.settings import AnalysisSettings
 from dynod.core.signal import prepare
 from dynod.core.time_base import grid_of, time_base
 from dynod.model.calibration import Calibration
-from dynod.model.errors import StorageError, UsageError
+from dynod.model.errors import UsageError
 from dynod.model.samples import FloatArray
 from dynod.model.trial import Analysis, Recording, TrialMetrics
 
@@ -168,11 +168,7 @@ def write_trial_svg(path: Path, trial: ForceTrial, settings: AnalysisSettings) -
 
     Raises UsageError when it has no curve, StorageError when the file cannot be written.
     """
-    text = trial_svg(trial, settings)
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise StorageError(f"{path}: cannot be written: {error.strerror}") from error
+    svg.write(path, trial_svg(trial, settings))
 
 
 def trial_svg(trial: ForceTrial, settings: AnalysisSettings) -> str:
@@ -187,18 +183,13 @@ def trial_svg(trial: ForceTrial, settings: AnalysisSettings) -> str:
     low_n, high_n = min(-0.13 * highest, float(np.min(trial.force_n))), 1.1 * highest
     whole = _Panel(64, 640, float(trial.t_s[0]), float(trial.t_s[-1]), low_n, high_n)
     rise = _Panel(716, 936, begin_s - _BEFORE_ONSET_S, begin_s + _AFTER_ONSET_S, low_n, high_n)
-    lines = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}">',
-        f"<title>{escape(trial.title)}</title>",
-        f"<style>\n{_STYLE}\n</style>",
-        '<rect width="100%" height="100%" fill="#ffffff"/>',
+    shapes = (
         *_head(trial),
         *_whole(whole, trial, found),
         *_rise(rise, trial, found),
         *_foot(trial, settings),
-        "</svg>",
     )
-    return "\n".join(line for line in lines if line) + "\n"
+    return svg.document(trial.title, _STYLE, _WIDTH, _HEIGHT, shapes)
 
 
 def _find(trial: ForceTrial, settings: AnalysisSettings) -> _Found:
@@ -218,26 +209,26 @@ def _find(trial: ForceTrial, settings: AnalysisSettings) -> _Found:
 
 
 def _head(trial: ForceTrial) -> Iterator[str]:
-    yield _text(24, 34, trial.title, "title")
+    yield svg.text(24, 34, trial.title, "title")
     verdict = "valid" if trial.valid else "invalid"
-    yield _text(24, 60, verdict, verdict)
+    yield svg.text(24, 60, verdict, verdict)
     lines = textwrap.wrap(", ".join(trial.flags) or "no flags", 115)[:2]
     for number, line in enumerate(lines):
-        yield _text(24 + 9 * len(verdict), 60 - 7 * (len(lines) - 1) + 15 * number, line, "flag")
+        yield svg.text(24 + 9 * len(verdict), 60 - 7 * (len(lines) - 1) + 15 * number, line, "flag")
 
 
 def _whole(panel: _Panel, trial: ForceTrial, found: _Found) -> Iterator[str]:
     """Draw the whole recording: the curve with everything but the rate of the rise in words."""
     begin = panel.x(max(0.0, panel.first_s))
-    yield _rect(panel.left, _TOP, begin - panel.left, _BOTTOM - _TOP, "preroll")
+    yield svg.rect(panel.left, _TOP, begin - panel.left, _BOTTOM - _TOP, "preroll")
     yield from _frame(panel, _seconds(panel))
-    yield _text(
+    yield svg.text(
         0.5 * (panel.left + panel.right), _BOTTOM + 38, "s from the begin", "small", "middle"
     )
-    yield _text(panel.left, _TOP - 10, "N above the tare", "small")
-    yield _line(begin, _TOP, begin, _BOTTOM, "axis")
+    yield svg.text(panel.left, _TOP - 10, "N above the tare", "small")
+    yield svg.line(begin, _TOP, begin, _BOTTOM, "axis")
     if begin - panel.left > 50:
-        yield _text(begin - 6, _TOP + 16, "pre-roll", "small", "end")
+        yield svg.text(begin - 6, _TOP + 16, "pre-roll", "small", "end")
     yield from _best_second(panel, trial, found)
     yield from _tare(panel, trial)
     yield _path(panel, zip(trial.t_s.tolist(), trial.force_n.tolist(), strict=True), "raw")
@@ -252,41 +243,41 @@ def _rise(panel: _Panel, trial: ForceTrial, found: _Found) -> Iterator[str]:
     """Draw the rise at large, each sample as a dot."""
     onset = float(found.marks.onset[0])
     if not math.isfinite(onset):
-        yield _text(0.5 * (panel.left + panel.right), 260, "no onset found", "small", "middle")
+        yield svg.text(0.5 * (panel.left + panel.right), 260, "no onset found", "small", "middle")
         return
     onset_s = found.time_s(onset)
     ticks = [(onset_s + 0.1 * number, f"{100 * number}") for number in range(-1, 5)]
     yield from _frame(panel, ticks)
     middle = 0.5 * (panel.left + panel.right)
-    yield _text(middle, _BOTTOM + 38, "ms from the onset", "small", "middle")
-    yield _text(panel.left, _TOP - 10, "the rise, sample by sample", "small")
+    yield svg.text(middle, _BOTTOM + 38, "ms from the onset", "small", "middle")
+    yield svg.text(panel.left, _TOP - 10, "the rise, sample by sample", "small")
     yield from _tare(panel, None)
     yield _path(panel, panel.inside(found.points(found.curves.smooth_n)), "smooth")
     samples = zip(trial.t_s.tolist(), trial.force_n.tolist(), strict=True)
     for t_s, force_n in panel.inside(samples):
-        yield _circle(panel.x(t_s), panel.y(force_n), 1.8, "dot")
+        yield svg.circle(panel.x(t_s), panel.y(force_n), 1.8, "dot")
     yield from _rate(panel, trial, found)
     x, y = panel.x(onset_s), panel.y(found.onset_n)
-    yield _line(x, _TOP, x, _BOTTOM, "edge")
-    yield _circle(x, y, 4, "mark")
-    yield _text(x - 6, _TOP + 16, "onset", "purple halo", "end")
+    yield svg.line(x, _TOP, x, _BOTTOM, "edge")
+    yield svg.circle(x, y, 4, "mark")
+    yield svg.text(x - 6, _TOP + 16, "onset", "purple halo", "end")
     rate = trial.metrics.get(_RFD)
     if rate is not None:
         words = f"RFD 0–200 ms: {round(rate)} N/s"
     else:
         words = "no RFD: " + trial.notes.get(_RFD, "not computable").replace("_", " ")
-    yield _text(panel.right - 4, _BOTTOM - 9, words, "red halo", "end")
+    yield svg.text(panel.right - 4, _BOTTOM - 9, words, "red halo", "end")
 
 
 def _foot(trial: ForceTrial, settings: AnalysisSettings) -> Iterator[str]:
-    yield _line(64, 506, 92, 506, "raw")
-    yield _text(98, 510, "as measured", "small")
-    yield _line(190, 506, 218, 506, "smooth")
+    yield svg.line(64, 506, 92, 506, "raw")
+    yield svg.text(98, 510, "as measured", "small")
+    yield svg.line(190, 506, 218, 506, "smooth")
     smooth = f"low-passed at {settings.lowpass_hz:g} Hz, without lag"
     if "low_rate" in trial.flags:
         smooth = "not filtered: the rate is too low"
-    yield _text(224, 510, smooth, "small")
-    yield _text(64, 538, "  ·  ".join(_words(trial.metrics)), "small")
+    yield svg.text(224, 510, smooth, "small")
+    yield svg.text(64, 538, "  ·  ".join(_words(trial.metrics)), "small")
 
 
 def _words(metrics: TrialMetrics) -> Iterator[str]:
@@ -308,10 +299,10 @@ def _words(metrics: TrialMetrics) -> Iterator[str]:
 
 def _tare(panel: _Panel, trial: ForceTrial | None) -> Iterator[str]:
     y = panel.y(0.0)
-    yield _line(panel.left, y, panel.right, y, "tare")
+    yield svg.line(panel.left, y, panel.right, y, "tare")
     if trial is not None:
         words = "no tare" if trial.tare_n is None else f"tare {trial.tare_n:.1f} N"
-        yield _text(panel.left + 6, y - 7, words, "small halo")
+        yield svg.text(panel.left + 6, y - 7, words, "small halo")
 
 
 def _best_second(panel: _Panel, trial: ForceTrial, found: _Found) -> Iterator[str]:
@@ -321,12 +312,12 @@ def _best_second(panel: _Panel, trial: ForceTrial, found: _Found) -> Iterator[st
         return
     begin_s = found.time_s(begin)
     left, right, top = panel.x(begin_s), panel.x(begin_s + 1.0), panel.y(mean_n)
-    yield _rect(left, top, right - left, panel.y(0.0) - top, "best")
-    yield _line(left, top, right, top, "mean")
+    yield svg.rect(left, top, right - left, panel.y(0.0) - top, "best")
+    yield svg.line(left, top, right, top, "mean")
     middle = 0.5 * (left + right)
     height = 0.5 * (top + panel.y(0.0))
-    yield _text(middle, height - 4, "best 1 s", "green", "middle")
-    yield _text(middle, height + 14, f"{round(mean_n)} N", "green", "middle")
+    yield svg.text(middle, height - 4, "best 1 s", "green", "middle")
+    yield svg.text(middle, height + 14, f"{round(mean_n)} N", "green", "middle")
 
 
 def _hold(panel: _Panel, found: _Found) -> Iterator[str]:
@@ -335,11 +326,11 @@ def _hold(panel: _Panel, found: _Found) -> Iterator[str]:
         return
     begin_s, end_s = found.time_s(first), found.time_s(last)
     left, right, y = panel.x(begin_s), panel.x(end_s), _BOTTOM - 12
-    yield _line(left, y, right, y, "hold")
+    yield svg.line(left, y, right, y, "hold")
     for x in (left, right):
-        yield _line(x, y - 5, x, y + 5, "hold")
+        yield svg.line(x, y - 5, x, y + 5, "hold")
     words = f"hold {end_s - begin_s:.1f} s"
-    yield _text(0.5 * (left + right), y - 6, words, "brown halo", "middle")
+    yield svg.text(0.5 * (left + right), y - 6, words, "brown halo", "middle")
 
 
 def _edges(panel: _Panel, found: _Found) -> Iterator[str]:
@@ -352,18 +343,18 @@ def _edges(panel: _Panel, found: _Found) -> Iterator[str]:
         if not math.isfinite(position):
             continue
         x, y = panel.x(found.time_s(position)), panel.y(height)
-        yield _line(x, y - 46, x, _BOTTOM, "edge")
-        yield _circle(x, y, 4, "mark")
-        yield _text(x + shift, y - 34, words, "purple halo", anchor)
+        yield svg.line(x, y - 46, x, _BOTTOM, "edge")
+        yield svg.circle(x, y, 4, "mark")
+        yield svg.text(x + shift, y - 34, words, "purple halo", anchor)
 
 
 def _peak(panel: _Panel, trial: ForceTrial, found: _Found) -> Iterator[str]:
     peak_n = trial.metrics.get("peak_force_n")
     x = panel.x(found.time_s(float(found.marks.peak[0])))
     y = panel.y(float(found.marks.peak_n[0]))
-    yield _circle(x, y, 5, "peak")
+    yield svg.circle(x, y, 5, "peak")
     if peak_n is not None:
-        yield _text(x, y - 13, f"peak {round(peak_n)} N", "red halo", "middle")
+        yield svg.text(x, y - 13, f"peak {round(peak_n)} N", "red halo", "middle")
 
 
 def _rate(panel: _Panel, trial: ForceTrial, found: _Found) -> Iterator[str]:
@@ -375,58 +366,33 @@ def _rate(panel: _Panel, trial: ForceTrial, found: _Found) -> Iterator[str]:
     last_s = 0.26 if rate <= 0.0 else min(0.26, (panel.high_n - onset_n) / rate)
     points = [(onset_s + t_s, onset_n + rate * t_s) for t_s in (-0.02, last_s)]
     yield _path(panel, points, "rfd")
-    yield _circle(panel.x(onset_s + 0.2), panel.y(onset_n + 0.2 * rate), 3, "rfd end")
+    yield svg.circle(panel.x(onset_s + 0.2), panel.y(onset_n + 0.2 * rate), 3, "rfd end")
 
 
 # -- axes and shapes -----------------------------------------------------------------------
 
 
 def _frame(panel: _Panel, ticks: Sequence[tuple[float, str]]) -> Iterator[str]:
-    step = _nice(panel.high_n / 5.0)
+    step = svg.nice(panel.high_n / 5.0)
     level = 0.0
     while level <= panel.high_n:
         y = panel.y(level)
-        yield _line(panel.left, y, panel.right, y, "grid")
-        yield _text(panel.left - 8, y + 4, f"{level:g}", "small", "end")
+        yield svg.line(panel.left, y, panel.right, y, "grid")
+        yield svg.text(panel.left - 8, y + 4, f"{level:g}", "small", "end")
         level += step
     for t_s, label in ticks:
         x = panel.x(t_s)
-        yield _line(x, _BOTTOM, x, _BOTTOM + 5, "axis")
-        yield _text(x, _BOTTOM + 20, label, "small", "middle")
-    yield _line(panel.left, _BOTTOM, panel.right, _BOTTOM, "axis")
+        yield svg.line(x, _BOTTOM, x, _BOTTOM + 5, "axis")
+        yield svg.text(x, _BOTTOM + 20, label, "small", "middle")
+    yield svg.line(panel.left, _BOTTOM, panel.right, _BOTTOM, "axis")
 
 
 def _seconds(panel: _Panel) -> list[tuple[float, str]]:
-    step = _nice((panel.last_s - panel.first_s) / 8.0)
+    step = svg.nice((panel.last_s - panel.first_s) / 8.0)
     first = math.ceil(panel.first_s / step - 1e-6)
     last = math.floor(panel.last_s / step + 1e-6)
     return [(step * number, f"{step * number:g}") for number in range(first, last + 1)]
 
 
-def _nice(step: float) -> float:
-    """Return the next of 1, 2, 5, 10 … times a power of ten."""
-    power: float = 10.0 ** math.floor(math.log10(step))
-    return next(power * factor for factor in (1.0, 2.0, 5.0, 10.0) if power * factor >= step)
-
-
 def _path(panel: _Panel, points: Iterable[tuple[float, float]], kind: str) -> str:
-    places = " ".join(f"{panel.x(t_s):.1f},{panel.y(force_n):.1f}" for t_s, force_n in points)
-    return f'<path class="{kind}" d="M{places}"/>' if places else ""
-
-
-def _line(x1: float, y1: float, x2: float, y2: float, kind: str) -> str:
-    return f'<line class="{kind}" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>'
-
-
-def _rect(x: float, y: float, width: float, height: float, kind: str) -> str:
-    size = f'width="{max(width, 0.0):.1f}" height="{max(height, 0.0):.1f}"'
-    return f'<rect class="{kind}" x="{x:.1f}" y="{y:.1f}" {size}/>'
-
-
-def _circle(x: float, y: float, radius: float, kind: str) -> str:
-    return f'<circle class="{kind}" cx="{x:.1f}" cy="{y:.1f}" r="{radius:g}"/>'
-
-
-def _text(x: float, y: float, words: str, kind: str, anchor: str = "start") -> str:
-    place = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"'
-    return f'<text class="{kind}" {place}>{escape(words)}</text>'
+    return svg.path([(panel.x(t_s), panel.y(force_n)) for t_s, force_n in points], kind)
