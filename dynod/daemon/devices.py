@@ -11,6 +11,7 @@ from dynod.core.settings import AnalysisSettings
 from dynod.core.tare import quiet_second
 from dynod.daemon.device import DeviceRunner
 from dynod.model.calibration import Calibration, Certificate
+from dynod.model.calibration_record import Verification
 from dynod.model.clinical import Kind
 from dynod.model.device import Role, Trigger
 from dynod.model.errors import DeviceError
@@ -51,10 +52,12 @@ class StationDevices:
         *,
         allow_nominal: bool,
         latest_time: datetime,
+        verifications: Sequence[Verification] = (),
     ) -> None:
         self._runners = {runner.identity.device_id: runner for runner in runners}
         self._uses = uses
         self._certificates = certificates
+        self._verifications = verifications
         self._settings = settings
         self._allow_nominal = allow_nominal
         self._latest_time = latest_time
@@ -65,6 +68,13 @@ class StationDevices:
 
     def __iter__(self) -> Iterator[DeviceRunner]:
         return iter(self._runners.values())
+
+    def use_shelf(
+        self, certificates: Sequence[Certificate], verifications: Sequence[Verification]
+    ) -> None:
+        """Judge from now on by these certificates and checks; a running trial keeps its own."""
+        self._certificates = certificates
+        self._verifications = verifications
 
     def find(self, device_id: object, port: object) -> DeviceRunner:
         """Return the device of an id, or the one that is looked for on a port.
