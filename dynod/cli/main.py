@@ -183,6 +183,27 @@ def schema(
     run_schema(write, asyncapi=asyncapi)
 
 
+@app.command()
+def subscribe(
+    config: Annotated[
+        Path, typer.Option("--config", "-c", help="The subscriber's config file.")
+    ] = Path("/etc/dynod/subscriber.toml"),
+    client_id: Annotated[
+        str | None, typer.Option(help="For one more process of a group: its own client id.")
+    ] = None,
+    *,
+    requeue: Annotated[
+        bool, typer.Option("--requeue", help="Post the Bundles again that were refused.")
+    ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log details.")] = False,
+    json: Json = False,
+) -> None:
+    """Be the record system's side: store results, send receipts, fill gaps, feed a FHIR server."""
+    from dynod.cli.subscribe import run_subscriber
+
+    run_subscriber(config, client_id, requeue=requeue, as_json=json, verbose=verbose)
+
+
 @devices.command("list")
 def devices_list(config: Config = DEFAULT_CONFIG, *, json: Json = False) -> None:
     """List the serial ports of this machine and the device profiles that dynod has."""

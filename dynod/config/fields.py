@@ -15,7 +15,8 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
-def _topic_level(text: str) -> str:
+def topic_level(text: str) -> str:
+    """Return a level of MQTT topics as it is; raises ValueError for what can be none."""
     if not _LEVEL.fullmatch(text):
         raise ValueError(
             "only lowercase letters, digits, - and _ (at most 64): it becomes part of MQTT topics"
@@ -28,7 +29,7 @@ def _beside_file(path: Path, info: ValidationInfo) -> Path:
     return path if folder is None else Path(folder) / path
 
 
-TopicLevel: TypeAlias = Annotated[str, AfterValidator(_topic_level)]
+TopicLevel: TypeAlias = Annotated[str, AfterValidator(topic_level)]
 Text: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 
 # A relative path is meant from the folder of the file that it stands in.

@@ -63,7 +63,7 @@ class BrokerAccess(Part):
             raise ValueError("insecure only allows mqtt://; with mqtts:// remove it")
         if not self.tls and (self.ca_file is not None or self.client_certificate is not None):
             raise ValueError("ca_file and client_certificate need an mqtts:// url")
-        if not self.tls and not self.insecure and not _is_loopback(self.host):
+        if not self.tls and not self.insecure and not is_loopback(self.host):
             raise ValueError(
                 "mqtt:// would send patient data unencrypted to another machine:"
                 " use mqtts://, or set insecure = true"
@@ -96,7 +96,8 @@ class BrokerConfig(BrokerAccess):
     receipts: Literal["optional", "required"] = "optional"
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Tell whether an address is of this machine alone."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
