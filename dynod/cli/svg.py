@@ -71,9 +71,9 @@ def nice(step: float) -> float:
     return next(power * factor for factor in (1.0, 2.0, 5.0, 10.0) if power * factor >= step)
 
 
-def ticks(low: float, high: float, most: int = 8) -> list[float]:
-    """Return round numbers from ``low`` to ``high``, about ``most`` of them."""
-    step = nice((high - low) / most)
+def ticks(low: float, high: float, most: int = 8, step: float | None = None) -> list[float]:
+    """Return round numbers from ``low`` to ``high``, about ``most`` of them, or every ``step``."""
+    step = step or nice((high - low) / most)
     first, last = math.ceil(low / step - 1e-6), math.floor(high / step + 1e-6)
     return [step * number for number in range(first, last + 1)]
 
