@@ -125,7 +125,9 @@ class FakeStation:
             self.send(row)
         return row
 
-    def bundle(self, body: dict[str, Any], result_id: UUID, revision: int = 1) -> Row:
+    def bundle(
+        self, body: dict[str, Any], result_id: UUID, revision: int = 1, *, sent: bool = True
+    ) -> Row:
         """Send a FHIR Bundle, its envelope as user properties."""
         with self._changed:
             sequence = len(self.rows) + 1
@@ -146,7 +148,8 @@ class FakeStation:
             )
             self.rows[sequence] = row
         self._publish_status()
-        self.send(row)
+        if sent:
+            self.send(row)
         return row
 
     def send(self, *rows: Row) -> None:

@@ -5,10 +5,11 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Self
 
-from sqlalchemy import URL, Engine, create_engine, text
+from sqlalchemy import URL, Connection, Engine, create_engine, text
 
 from tests.support.fake_station import TIMEOUT_S, Row, wait_until
 
@@ -127,6 +128,10 @@ class Rows:
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         with self._engine.connect() as connection:
             return [tuple(row) for row in connection.execute(text(sql))]
+
+    def begin(self) -> AbstractContextManager[Connection]:
+        """A transaction in which the test writes by itself."""
+        return self._engine.begin()
 
     def one(self, sql: str) -> Any:
         ((value,),) = self.query(sql)
