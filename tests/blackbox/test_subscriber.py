@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -264,3 +266,48 @@ def test_nothing_about_a_patient_is_printed_or_logged(
     assert all(json.loads(line)["event"] for line in subscriber.out.read_text().splitlines())
     assert all(PATIENT not in path.name for path in tmp_path.iterdir())
     assert (tmp_path / "subscriber.db").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("words", "exit_code", "line"),
+    [
+        (("-c", "nowhere.toml"), 3, "dynod: nowhere.toml: no such file"),
+        (("-c", "FILE", "--client-id", "a/b"), 2, "dynod: --client-id: only lowercase letters"),
+    ],
+)
+def test_what_cannot_begin_says_so_in_a_line(
+    tmp_path: Path, words: tuple[str, ...], exit_code: int, line: str
+) -> None:
+    process = SubscriberProcess(tmp_path, 1883)
+    given = [str(process.config) if word == "FILE" else word for word in words]
+    done = subprocess.run(
+        [sys.executable, "-m", "dynod", "subscribe", *given],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout) == (exit_code, "")
+    assert done.stderr.startswith(line)
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_people_read_lines_without_json(
+    tmp_path: Path, mosquitto: Mosquitto, station: FakeStation
+) -> None:
+    row = station.trial()
+    process = SubscriberProcess(tmp_path, mosquitto.port)
+    with subprocess.Popen(
+        [sys.executable, "-m", "dynod", "subscribe", "-c", str(process.config)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as running:
+        station.wait_receipts()
+        running.terminate()
+        said, _ = running.communicate(timeout=30)
+    assert running.returncode == 0
+    assert (
+        f"stored     clinic/room sequence=1 kind=trial result_id={row.result_id} revision=1"
+        " status=final counts=True"
+    ) in said.splitlines()
