@@ -12,7 +12,7 @@ from tests.support.subscribing import Rows, SubscriberProcess, count_once
 
 pytestmark = [pytest.mark.mosquitto, pytest.mark.timeout(180)]
 
-RESULTS = 200
+RESULTS = 1000
 AHEAD = 25  # results without a receipt, before the station waits
 SEED = 20260302
 
@@ -29,8 +29,8 @@ def give(station: FakeStation, number: int, rng: random.Random, sent: list[Row])
 
 def test_each_result_once_whatever_is_killed(tmp_path: Path) -> None:
     rng = random.Random(SEED)
-    deaths = dict.fromkeys(rng.sample(range(10, 190), 5), "subscriber")
-    deaths |= dict.fromkeys(rng.sample(range(20, 180), 2), "broker")
+    deaths = dict.fromkeys(rng.sample(range(10, 990), 6), "subscriber")
+    deaths |= dict.fromkeys(rng.sample(range(20, 980), 3), "broker")
     sent: list[Row] = []
     with (
         Mosquitto(tmp_path) as broker,
@@ -51,4 +51,4 @@ def test_each_result_once_whatever_is_killed(tmp_path: Path) -> None:
         assert subscriber.stop() == 0
     with Rows(f"sqlite:///{tmp_path / 'subscriber.db'}") as rows:
         count_once(rows, sent)
-    assert len(deaths) == 7
+    assert len(deaths) == 9
