@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
 from rich.console import Console
 
 from dynod.cli.output import console
@@ -31,14 +32,13 @@ from dynod.config.site import Site, load_site
 from dynod.daemon.link import Link
 from dynod.model.errors import DynodError, UsageError
 from dynod.model.samples import Decoded, SampleBlock
-from dynod.session.steady_reading import Quiet, Steady, SteadyReading
+from dynod.session.steady_reading import Steady, SteadyReading, SteadyRules
 from dynod.wire.profile import Profile
 
 T = TypeVar("T")
 _Item = SampleBlock | str | Exception | None  # None: the input ended
 
 _UNSETTLED_S = 15.0  # until it is said that a reading does not come to rest
-_SHOW_EVERY_S = 0.1
 
 
 class StoppedError(DynodError):
@@ -196,35 +196,34 @@ class LiveDevice:
         self._console.print(text, markup=False, soft_wrap=True)
 
     async def steady(
-        self, quiet: Quiet, shown: Callable[[float], str], *, channel: str | None = None
-    ) -> Steady:
-        """Return a steady reading of what comes from now on.
+        self, rules: SteadyRules, shown: Callable[[float], str], *, also: str | None = None
+    ) -> tuple[Steady, float | None]:
+        """Return a steady reading of what comes from now on, and the mean of another channel.
 
-        ``shown`` is what to say of the device's own number while it is waited for. Says so when
-        the reading is disturbed or does not come to rest.
+        ``shown`` is what to say of the device's own number while it is waited for, ``also`` the
+        other channel. Says so when the reading is disturbed or does not come to rest.
         """
-        reading = SteadyReading(channel or self.unit.axis, quiet)
+        reading, blocks = SteadyReading(rules), list[SampleBlock]()
         self._forget_samples()
-        loop = asyncio.get_running_loop()
-        told, told_s, drawn_s = 0, loop.time(), 0.0
+        told, told_s = 0, asyncio.get_running_loop().time()
         with self._status("reading") as draw:
             while True:
                 block = await self._next()
                 if block is None:
                     continue
-                steady = reading.feed(block)
+                blocks.append(block)
+                steady = reading.feed(block.t_s, block.channel(self.unit.axis))
                 if steady is not None:
-                    return steady
-                now_s = loop.time()
+                    return steady, None if also is None else _mean(blocks, also, steady)
+                now_s = asyncio.get_running_loop().time()
                 if reading.disturbed > told:
                     told, told_s = reading.disturbed, now_s
                     self.say("  it moved during the reading, which begins again; leave it alone")
                 elif now_s - told_s > _UNSETTLED_S:
                     told_s = now_s
                     self.say("  it does not come to rest; Ctrl-C ends")
-                if now_s - drawn_s > _SHOW_EVERY_S and reading.level is not None:
-                    drawn_s = now_s
-                    draw(f"reading: {shown(reading.level)}, {reading.share:.0%} steady")
+                if reading.latest is not None:
+                    draw(f"reading: {shown(reading.latest)}, {reading.progress:.0%} steady")
 
     def _forget_samples(self) -> None:
         """Leave out what came before: it is of the time before the answer."""
@@ -257,3 +256,9 @@ class LiveDevice:
             return
         with self._console.status(words) as status:
             yield status.update
+
+
+def _mean(blocks: list[SampleBlock], channel: str, steady: Steady) -> float:
+    """Return the mean of another channel over the time of a reading."""
+    parts = (block.between(steady.begin_s, steady.end_s) for block in blocks)
+    return float(np.concatenate([part.channel(channel) for part in parts]).mean())
