@@ -16,7 +16,7 @@ from benchmarks.many import SECONDS
 from benchmarks.memory import MemoryRow
 from benchmarks.row import Row
 
-GROUPS = ("decode", "analysis", "many", "latency", "startup")
+GROUPS = ("decode", "analysis", "many", "latency", "startup", "subscribing")
 HEAD = ("figure", "measured", "floor", "", "ratio", "bar", "")
 RIGHT = {1, 3, 4}
 

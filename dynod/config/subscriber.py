@@ -107,9 +107,13 @@ class RetryPart(Part):
 
 
 class ResendConfig(RetryPart):
-    """How long a gap may stay before it is asked for (``wait_s``), and how often that is."""
+    """How long a gap may stay before it is asked for (``wait_s``), and how often that is.
+
+    ``status_s``: how often the retained statuses are read again.
+    """
 
     wait_s: Seconds = 5.0
+    status_s: Seconds = 300.0
 
 
 class FhirConfig(RetryPart):

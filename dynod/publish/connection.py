@@ -85,6 +85,15 @@ class BrokerConnection:
             self._report_refused(message.topic, error)
             raise
 
+    async def read_retained(self, topic: str) -> None:
+        """Let the broker deliver what is retained under a filter of ours once more.
+
+        Raises BrokerError when there is no connection or it is lost.
+        """
+        if self._client is None or not self._client.opened:
+            raise BrokerError(f"broker {self._settings.address}: not connected")
+        await self._client.listen(topic)
+
     def kick(self) -> None:
         """Cut the wait before the next attempt short."""
         self._kicked.set()

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Table, and_, or_, select,
 from dynod.config.subscriber import ResendConfig
 from dynod.subscribe.envelope import Place, Status, Stream
 from dynod.subscribe.holes import Numbers, complete_to, find_holes, portions
-from dynod.subscribe.intake import insert_new, upsert_range, upsert_station
+from dynod.subscribe.intake import add_stream, upsert_range, upsert_station
 from dynod.subscribe.tables import message, purged, station, stream
 
 
@@ -26,31 +26,34 @@ class Judgement:
     ask: tuple[Numbers, ...]
 
 
-def note_status(connection: Connection, said: Status, at: datetime) -> bool:
-    """Keep what a station says of itself; return whether its state is another now."""
-    place = said.stream.place
+def note_statuses(connection: Connection, said: Iterable[Status], at: datetime) -> list[Status]:
+    """Keep what stations say of themselves; return those whose state is another now."""
+    newest = {status.stream.place: status for status in said}
+    # In one order, so that no subscriber waits for another in a circle.
+    return [newest[place] for place in sorted(newest) if _note(connection, newest[place], at)]
+
+
+def _note(connection: Connection, said: Status, at: datetime) -> bool:
+    of, place = said.stream, said.stream.place
     known = connection.execute(
-        select(station.c.state).where(
+        select(station.c.state, station.c.stream).where(
             station.c.site == place.site, station.c.station == place.station
         )
-    ).scalar()
-    upsert_station(
-        connection,
-        {"site": place.site, "station": place.station},
-        {"state": said.state, "stream": said.stream.stream, "software": said.software, "at": at},
-    )
-    insert_new(
-        connection, stream, **_key(said.stream), complete_to=0, announced=0, missing=0, asks=0
-    )
+    ).one_or_none()
+    if known is None or (known.state, known.stream) != (said.state, of.stream):
+        upsert_station(
+            connection,
+            {"site": place.site, "station": place.station},
+            {"state": said.state, "stream": of.stream, "software": said.software, "at": at},
+        )
+        add_stream(connection, of)
     last = said.last_sequence or 0
     connection.execute(
-        update(stream)
-        .where(_is(stream, said.stream), stream.c.announced < last)
-        .values(announced=last)
+        update(stream).where(_is(stream, of), stream.c.announced < last).values(announced=last)
     )
-    changed = said.state != known
+    changed = known is None or said.state != known.state
     if changed and said.state == "online":  # it may be asked again at once
-        waiting = and_(_is(stream, said.stream), stream.c.next_ask_at.is_not(None))
+        waiting = and_(_is(stream, of), stream.c.next_ask_at.is_not(None))
         connection.execute(update(stream).where(waiting).values(next_ask_at=at, asks=0))
     return changed
 
@@ -69,7 +72,8 @@ def judge(connection: Connection, of: Stream, now: datetime, config: ResendConfi
     """Look for gaps in a stream; where they are due, take the turn to ask for them.
 
     A gap is given ``wait_s`` to close by itself, and so it is after each progress; then it is
-    asked for at growing intervals.
+    asked for at growing intervals. Numbers that came up meanwhile wait for the next turn: perhaps
+    they are still on their way.
     """
     row = connection.execute(
         select(stream).where(_is(stream, of)).with_for_update(skip_locked=True)
@@ -85,11 +89,15 @@ def judge(connection: Connection, of: Stream, now: datetime, config: ResendConfi
     if not holes:
         changes |= {"next_ask_at": None, "asks": 0}
     elif row.next_ask_at is None or missing < row.missing or reached > row.complete_to:
-        changes |= {"next_ask_at": soon, "asks": 0}
+        changes |= {"next_ask_at": soon, "asks": 0, "waited_to": highest}
     elif _is_come(row.next_ask_at, now, config.longest_s) and not _is_offline(connection, of.place):
-        ask = tuple(portions(holes))
+        ask = tuple(portions(holes, row.waited_to))
         wait_s = config.delay_s(row.asks + 1)
-        changes |= {"next_ask_at": now + timedelta(seconds=wait_s), "asks": row.asks + 1}
+        changes |= {
+            "next_ask_at": now + timedelta(seconds=wait_s),
+            "asks": row.asks + 1,
+            "waited_to": highest,
+        }
     if any(changes[key] != getattr(row, key) for key in changes):
         connection.execute(update(stream).where(_is(stream, of)).values(**changes))
     return Judgement(of, missing, ask)

@@ -43,12 +43,13 @@ def complete_to(holes: Sequence[Numbers], highest: int) -> int:
     return holes[0].first - 1 if holes else highest
 
 
-def portions(holes: Iterable[Numbers]) -> list[Numbers]:
+def portions(holes: Iterable[Numbers], up_to: int) -> list[Numbers]:
     """Return what to ask for now: the lowest numbers first, in requests of bounded size."""
     asked: list[Numbers] = []
     for hole in holes:
-        for first in range(hole.first, hole.last + 1, LONGEST_ASK):
+        last = min(hole.last, up_to)
+        for first in range(hole.first, last + 1, LONGEST_ASK):
             if len(asked) == MOST_ASKS:
                 return asked
-            asked.append(Numbers(first, min(first + LONGEST_ASK - 1, hole.last)))
+            asked.append(Numbers(first, min(first + LONGEST_ASK - 1, last)))
     return asked

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Table, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from dynod.publish.broker import Inbound
-from dynod.subscribe.envelope import FHIR, Result
+from dynod.subscribe.envelope import FHIR, Result, Stream
 from dynod.subscribe.tables import bundle, message, purged, result, set_aside, station, stream
 
 
@@ -62,18 +62,20 @@ def store_results(
 
 def note_streams(connection: Connection, results: Iterable[Result]) -> None:
     """Make sure that the streams of results are known, so that their gaps are judged."""
-    for item in sorted({of.stream for of in results}):
-        insert_new(
-            connection,
-            stream,
-            site=item.place.site,
-            station=item.place.station,
-            stream=item.stream,
-            complete_to=0,
-            announced=0,
-            missing=0,
-            asks=0,
-        )
+    for of in sorted({item.stream for item in results}):
+        add_stream(connection, of)
+
+
+def add_stream(connection: Connection, of: Stream) -> None:
+    """Begin to judge the gaps of a stream, unless that is done already."""
+    insert_new(
+        connection,
+        stream,
+        site=of.place.site,
+        station=of.place.station,
+        stream=of.stream,
+        **dict.fromkeys(("complete_to", "announced", "missing", "asks", "waited_to"), 0),
+    )
 
 
 def store_aside(connection: Connection, asides: Sequence[Aside], at: datetime) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from dynod.config.subscriber import SubscriberConfig
 from dynod.model.errors import BrokerError, StorageError
-from dynod.publish.broker import BrokerSettings, Inbound
+from dynod.publish.broker import BrokerSettings, Inbound, Outgoing
 from dynod.publish.connection import BrokerConnection
 from dynod.subscribe import intake
 from dynod.subscribe.courier import Courier
@@ -31,7 +31,7 @@ from dynod.subscribe.envelope import (
     read_status,
 )
 from dynod.subscribe.events import Event, Tell
-from dynod.subscribe.gaps import note_status
+from dynod.subscribe.gaps import note_statuses
 from dynod.subscribe.intake import Aside, Outcome
 from dynod.subscribe.receipts import receipts_of
 from dynod.subscribe.watch import GapWatch
@@ -112,7 +112,10 @@ class Subscriber:
         """Work until ``stop``. Raises what ends a part of the work unexpectedly."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._connection.run(), name="broker")
-            loops = [tasks.create_task(self._gaps.run(), name="gaps")]
+            loops = [
+                tasks.create_task(self._gaps.run(), name="gaps"),
+                tasks.create_task(self._read_statuses(), name="statuses"),
+            ]
             if self._courier is not None:
                 loops.append(tasks.create_task(self._courier.run(), name="fhir"))
             await self._take_in()
@@ -128,6 +131,18 @@ class Subscriber:
 
     async def _connected(self) -> None:
         self._tell(Event("connected"))
+
+    async def _read_statuses(self) -> None:
+        """Read the retained statuses time after time.
+
+        A broker whose queue for us is full drops messages, and with a result perhaps the status
+        that would have told of it.
+        """
+        while True:
+            await asyncio.sleep(self._config.resend.status_s)
+            with suppress(BrokerError):  # the next connect reads them too
+                for root in roots_of(self._config):
+                    await self._connection.read_retained(f"{root}/status")
 
     async def _take_in(self) -> None:
         """Take what has arrived, as much as there is, until we are told to stop."""
@@ -184,8 +199,7 @@ class Subscriber:
             if outcome is Outcome.DIFFERS
         ]
         intake.store_aside(connection, [*batch.asides, *differing], at)
-        changed = [status for status in batch.statuses if note_status(connection, status, at)]
-        return Committed(outcomes, changed)
+        return Committed(outcomes, note_statuses(connection, batch.statuses, at))
 
     def _tell_of(self, batch: Batch, committed: Committed) -> None:
         for (result, _), outcome in zip(batch.results, committed.outcomes, strict=True):
@@ -202,12 +216,19 @@ class Subscriber:
             for (result, _), outcome in zip(batch.results, committed.outcomes, strict=True)
             if outcome is not Outcome.DIFFERS
         )
-        for message in receipts_of(stored):
-            try:
-                await self._connection.publish(message)
-            except BrokerError as error:
-                # The station sends the results again, and then gets its receipts.
-                log.debug("receipts not sent: %s", error)
+        await asyncio.gather(*(self._try(message) for message in receipts_of(stored)))
+
+    async def _try(self, receipts: Outgoing) -> None:
+        try:
+            await self._connection.publish(receipts)
+        except BrokerError as error:
+            # The station sends the results again, and then gets its receipts.
+            log.debug("receipts not sent: %s", error)
+
+
+def roots_of(config: SubscriberConfig) -> list[str]:
+    """Return the filters over the stations that we listen to, without a slash at the end."""
+    return [f"dynod/v1/{station}" for station in config.subscriber.stations]
 
 
 def filters_of(config: SubscriberConfig, client_id: str) -> tuple[str, ...]:
@@ -218,7 +239,7 @@ def filters_of(config: SubscriberConfig, client_id: str) -> tuple[str, ...]:
     """
     group = config.subscriber.group
     share = "" if group is None else f"$share/{group}/"
-    roots = [f"dynod/v1/{station}" for station in config.subscriber.stations]
+    roots = roots_of(config)
     return (
         *(f"{share}{root}/results/+" for root in roots),
         *(f"{root}/replies/{client_id}" for root in roots),

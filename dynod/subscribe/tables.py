@@ -118,7 +118,8 @@ station = Table(
 )
 
 # Per stream: all numbers up to ``complete_to`` are here or purged; ``announced`` is the last that
-# the station gave. The rest says when its gaps are asked for next, and how often they were.
+# the station gave. The rest says when its gaps are asked for next, and how often they were; those
+# above ``waited_to`` are too young.
 stream = Table(
     "stream",
     metadata,
@@ -130,6 +131,7 @@ stream = Table(
     Column("missing", BigInteger, nullable=False),
     Column("asks", Integer, nullable=False),
     Column("next_ask_at", Moment),
+    Column("waited_to", BigInteger, nullable=False),
     Column("closed", Text),  # why no gap of it can be filled any more
 )
 

@@ -249,6 +249,22 @@ def test_after_a_day_away_the_gap_is_filled_by_asking(
     assert rows.one("SELECT count(*) FROM result") == 1201
 
 
+def test_what_a_crowded_broker_drops_is_asked_for(tmp_path: Path) -> None:
+    """Results are dropped, and with the last one the status that told of it."""
+    with (
+        Mosquitto(tmp_path, ("max_queued_messages 10",)) as broker,
+        FakeStation(broker.port) as station,
+        SubscriberProcess(tmp_path, broker.port) as subscriber,
+    ):
+        subscriber.freeze()
+        for _ in range(300):
+            station.trial()
+        station.drained()
+        subscriber.thaw()
+        station.wait_receipts()
+        assert subscriber.events("gap")
+
+
 def test_nothing_about_a_patient_is_printed_or_logged(
     tmp_path: Path, station: FakeStation, subscriber: SubscriberProcess
 ) -> None:

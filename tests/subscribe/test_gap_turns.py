@@ -10,7 +10,7 @@ import pytest
 from dynod.config.subscriber import DatabaseConfig, ResendConfig
 from dynod.subscribe.database import Database
 from dynod.subscribe.envelope import Place, Result, Status, Stream
-from dynod.subscribe.gaps import close_stream, due_streams, judge, note_purged, note_status
+from dynod.subscribe.gaps import close_stream, due_streams, judge, note_purged, note_statuses
 from dynod.subscribe.holes import Numbers
 from dynod.subscribe.intake import note_streams, store_results
 from tests.support.postgresql import PostgreSQL
@@ -46,7 +46,8 @@ def asked(database: Database, after_s: float, config: ResendConfig = CONFIG) -> 
 def say(database: Database, state: str, last: int | None, after_s: float = 0.0) -> bool:
     at = START + timedelta(seconds=after_s)
     with database.transaction() as connection:
-        return note_status(connection, Status(STREAM, state, "dynod 0.1.0", last), at)
+        said = Status(STREAM, state, "dynod 0.1.0", last)
+        return note_statuses(connection, [said], at) == [said]
 
 
 def test_a_gap_may_close_by_itself_first(database: Database) -> None:
@@ -58,6 +59,14 @@ def test_a_gap_may_close_by_itself_first(database: Database) -> None:
     arrive(database, 5)
     assert asked(database, 6) == []
     assert asked(database, 11.1) == [Numbers(4, 4)]
+
+
+def test_a_younger_gap_waits_for_its_own_turn(database: Database) -> None:
+    arrive(database, 1, 3)
+    asked(database, 0)
+    arrive(database, 6)
+    assert asked(database, 5) == [Numbers(2, 2)]
+    assert asked(database, 35) == [Numbers(2, 2), Numbers(4, 5)]
 
 
 def test_the_waits_double_up_to_an_hour(database: Database) -> None:

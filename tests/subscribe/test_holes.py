@@ -49,13 +49,18 @@ def test_holes_are_the_complement(
 
 
 def test_requests_are_bounded() -> None:
-    asked = portions([Numbers(2, 2), Numbers(10, 10 + 2 * LONGEST_ASK)])
+    asked = portions([Numbers(2, 2), Numbers(10, 10 + 2 * LONGEST_ASK)], 10**15)
     assert [(part.first, part.last) for part in asked] == [
         (2, 2),
         (10, 509),
         (510, 1009),
         (1010, 1010),
     ]
-    many = portions([Numbers(1, 10**15)])
+    many = portions([Numbers(1, 10**15)], 10**15)
     assert len(many) == MOST_ASKS
     assert many[-1].last == LONGEST_ASK * MOST_ASKS
+
+
+def test_what_came_up_meanwhile_is_not_asked_for() -> None:
+    asked = portions([Numbers(2, 2), Numbers(5, 9), Numbers(12, 13)], 7)
+    assert asked == [Numbers(2, 2), Numbers(5, 7)]

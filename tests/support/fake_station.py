@@ -165,6 +165,10 @@ class FakeStation:
             properties.UserProperty = list(user)
         return self._client.publish(topic, payload, 1, properties=properties)
 
+    def drained(self) -> None:
+        """Wait until the broker has acknowledged all that was published before."""
+        self.publish("t/drained", b"").wait_for_publish(TIMEOUT_S)
+
     def go(self, state: str) -> None:
         """Say online or offline."""
         self._publish_status(state)

@@ -26,6 +26,7 @@ client_id = "record-system"
 
 [resend]
 wait_s = 0.2
+status_s = 1
 first_s = 0.5
 longest_s = 5
 {more}
@@ -79,6 +80,15 @@ class SubscriberProcess:
     def kill(self) -> None:
         """End it as a power cut does."""
         self._end(signal.SIGKILL)
+
+    def freeze(self) -> None:
+        """Let it do nothing; its connections stay."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
 
     def events(self, name: str) -> list[dict[str, Any]]:
         if not self.out.exists():
