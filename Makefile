@@ -6,7 +6,7 @@ BIN = $(VENV)/bin
 WORKERS ?= auto
 SECONDS ?= 120
 
-.PHONY: demo test lint format bench soak fuzz schema clean
+.PHONY: demo test lint format bench soak fuzz schema node clean
 
 define ensure_venv
 @$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -41,7 +41,15 @@ $(VENV)/.fuzz: pyproject.toml $(VENV)/.test
 demo: $(VENV)/.demo  ## the whole path with simulated devices, in about a minute
 	@$(BIN)/dynod demo
 
-test: $(VENV)/.test  ## every test
+# Programs in another language that the tests read messages with; a desk without npm skips those.
+tests/node/node_modules/.package-lock.json: tests/node/package.json tests/node/package-lock.json
+	@if command -v npm >/dev/null; then \
+		cd tests/node && npm ci --no-audit --no-fund --ignore-scripts --silent; \
+	else echo "npm is missing: tests that need Node.js are skipped. Try: sudo apt-get install npm"; fi
+
+node: tests/node/node_modules/.package-lock.json
+
+test: $(VENV)/.test node  ## every test
 	$(BIN)/python -m pytest -n $(WORKERS)
 
 lint: $(VENV)/.lint  ## style, types, and the floors between the rooms
