@@ -1,15 +1,25 @@
 """The append-only shelf of calibration certificates."""
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Connection, insert, select, update
 
 from dynod.model.calibration import Certificate
-from dynod.model.errors import StorageError
+from dynod.model.errors import StorageError, UsageError
+from dynod.store import audit
+from dynod.store.audit import AuditEntry
 from dynod.store.codec import from_json, time_text, to_json
 from dynod.store.tables import certificate
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What certificates do to a shelf: the new ones, and those that they revoke, with reasons."""
+
+    added: tuple[Certificate, ...]
+    revoked: tuple[tuple[str, str], ...]
 
 
 def stored(connection: Connection) -> tuple[Certificate, ...]:
@@ -21,27 +31,65 @@ def stored(connection: Connection) -> tuple[Certificate, ...]:
     )
 
 
-def add(connection: Connection, certificates: Iterable[Certificate], at: datetime) -> None:
-    """Add certificates; those already there are left, or revoked when the given one is.
+def merge(present: Iterable[Certificate], given: Iterable[Certificate]) -> Merged:
+    """Return what is new in ``given``; a revocation is never taken back.
 
-    A revocation is never taken back. Raises StorageError when an id comes with other content.
+    Raises StorageError when an id comes with other content.
     """
-    known = {item.certificate_id: item for item in stored(connection)}
-    for given in certificates:
-        present = known.get(given.certificate_id)
-        if present is None:
-            _insert(connection, given, at)
-        elif replace(present, revoked_reason=None) != replace(given, revoked_reason=None):
+    known = {item.certificate_id: item for item in present}
+    added: list[str] = []
+    revoked: dict[str, str] = {}
+    for item in given:
+        before = known.setdefault(item.certificate_id, item)
+        if before is item:
+            added.append(item.certificate_id)
+        elif replace(before, revoked_reason=None) != replace(item, revoked_reason=None):
             raise StorageError(
-                f"certificate {given.certificate_id} is already stored with other content;"
+                f"certificate {item.certificate_id} is already stored with other content;"
                 " certificates never change: give the new calibration a new certificate_id"
             )
-        elif given.revoked_reason is not None and present.revoked_reason is None:
-            _revoke(connection, given.certificate_id, given.revoked_reason)
-        known[given.certificate_id] = given
+        elif item.revoked_reason is not None and before.revoked_reason is None:
+            known[item.certificate_id] = replace(before, revoked_reason=item.revoked_reason)
+            if item.certificate_id not in added:
+                revoked[item.certificate_id] = item.revoked_reason
+    return Merged(tuple(known[name] for name in added), tuple(revoked.items()))
 
 
-def _insert(connection: Connection, given: Certificate, at: datetime) -> None:
+def add(
+    connection: Connection, given: Iterable[Certificate], at: datetime, who: str
+) -> tuple[str, ...]:
+    """Add certificates and return the ids of the new ones.
+
+    Those already there are left, or revoked when the given one is. Raises StorageError when an id
+    comes with other content.
+    """
+    merged = merge(stored(connection), given)
+    for item in merged.added:
+        _insert(connection, item, at, who)
+    for certificate_id, reason in merged.revoked:
+        _revoke(connection, certificate_id, reason, at, who)
+    return tuple(item.certificate_id for item in merged.added)
+
+
+def revoke(
+    connection: Connection, certificate_id: str, reason: str, at: datetime, who: str
+) -> None:
+    """Revoke a certificate. Raises UsageError when there is none or when it is revoked already."""
+    query = select(certificate.c.revoked_reason).where(
+        certificate.c.certificate_id == certificate_id
+    )
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        raise UsageError(f"no certificate {certificate_id}; `dynod calibrate list` shows them")
+    if row.revoked_reason is not None:
+        raise UsageError(
+            f"certificate {certificate_id} is already revoked: {row.revoked_reason};"
+            " a revocation is never changed"
+        )
+    _revoke(connection, certificate_id, reason, at, who)
+
+
+def _insert(connection: Connection, given: Certificate, at: datetime, who: str) -> None:
     row = {
         "certificate_id": given.certificate_id,
         "record": to_json(replace(given, revoked_reason=None)),
@@ -49,8 +97,14 @@ def _insert(connection: Connection, given: Certificate, at: datetime) -> None:
         "revoked_reason": given.revoked_reason,
     }
     connection.execute(insert(certificate), row)
+    unit = {"profile": given.profile, "serial_number": given.serial_number}
+    audit.write(connection, AuditEntry(at, "certificate.add", given.certificate_id, who, unit))
 
 
-def _revoke(connection: Connection, certificate_id: str, reason: str) -> None:
+def _revoke(
+    connection: Connection, certificate_id: str, reason: str, at: datetime, who: str
+) -> None:
     statement = update(certificate).where(certificate.c.certificate_id == certificate_id)
     connection.execute(statement.values(revoked_reason=reason))
+    entry = AuditEntry(at, "certificate.revoke", certificate_id, who, {"reason": reason})
+    audit.write(connection, entry)

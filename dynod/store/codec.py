@@ -1,12 +1,14 @@
 """Model records to JSON and back, driven by their type annotations.
 
 Covers what the model is made of: dataclasses, enums, UUIDs, aware datetimes, tuples, mappings,
-optionals and plain values. A field that an old record lacks takes its default; a field that the
-model does not know is an error, because dropping it would lose data.
+optionals and plain values. JSON has no infinity: it is kept as the text ``inf``, for a budget of
+uncertainty has infinite degrees of freedom. A field that an old record lacks takes its default; a
+field that the model does not know is an error, because dropping it would lose data.
 """
 
 import dataclasses
 import json
+import math
 import types
 from collections.abc import Callable, Hashable, Mapping
 from datetime import UTC, datetime
@@ -40,7 +42,7 @@ def time_of(text: str) -> datetime:
 def to_json(record: object) -> str:
     """Return a record as JSON text.
 
-    Raises ValueError for NaN and infinity, TypeError for a type that no record is made of.
+    Raises ValueError for NaN, TypeError for a type that no record is made of.
     """
     plain = _plain(record)
     return json.dumps(plain, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
@@ -61,8 +63,10 @@ def from_json(kind: type[T], text: str) -> T:
 
 
 def _plain(value: object) -> object:
-    if value is None or isinstance(value, (bool, int, float)):
+    if value is None or isinstance(value, (bool, int)):
         return value
+    if isinstance(value, float):
+        return _infinite_text(value) if math.isinf(value) else value
     if isinstance(value, str):
         return str(value)
     if isinstance(value, UUID):
@@ -125,11 +129,23 @@ def _exactly(*kinds: type) -> _Reader:
     return read
 
 
+def _infinite_text(value: float) -> str:
+    return "inf" if value > 0.0 else "-inf"
+
+
+def _float(data: Any) -> float:
+    if isinstance(data, str) and data in {"inf", "-inf"}:
+        return float(data)
+    return cast("float", _exactly_float(data))
+
+
+_exactly_float = _exactly(float, int)
+
 _SIMPLE: dict[Any, _Reader] = {
     str: _exactly(str),
     bool: _exactly(bool),
     int: _exactly(int),
-    float: _exactly(float, int),
+    float: _float,
     UUID: _checked(UUID),
     datetime: _checked(time_of),
 }

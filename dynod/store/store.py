@@ -15,11 +15,13 @@ from uuid import UUID, uuid4
 from sqlalchemy import Connection, Engine, insert, select
 
 from dynod.model.calibration import Certificate
+from dynod.model.calibration_record import Verification
 from dynod.model.deficit import Contribution, Deficit
 from dynod.model.errors import StorageError
 from dynod.model.session import Session, SessionSummary
 from dynod.model.trial import Recording, Trial
-from dynod.store import certificates, outbox, read, tables
+from dynod.store import audit, certificates, outbox, read, tables, verifications
+from dynod.store.audit import AuditEntry
 from dynod.store.change import Change
 from dynod.store.codec import time_of, time_text
 from dynod.store.engine import FileLock, create_file, expected_errors, make_engine
@@ -101,10 +103,27 @@ class Store:
         with self._transaction() as connection:
             return write_change(connection, change)
 
-    def add_certificates(self, given: Iterable[Certificate], at: datetime) -> None:
+    def add_certificates(
+        self, given: Iterable[Certificate], at: datetime, who: str = "dynod"
+    ) -> tuple[str, ...]:
         """Add certificates, or revoke stored ones; see `dynod.store.certificates.add`."""
         with self._transaction() as connection:
-            certificates.add(connection, given, at)
+            return certificates.add(connection, given, at, who)
+
+    def revoke_certificate(self, certificate_id: str, reason: str, at: datetime, who: str) -> None:
+        """Revoke a certificate; raises UsageError where `dynod.store.certificates.revoke` does."""
+        with self._transaction() as connection:
+            certificates.revoke(connection, certificate_id, reason, at, who)
+
+    def add_verification(self, given: Verification) -> None:
+        """Add a check; raises UsageError when its readings are no numbers."""
+        with self._transaction() as connection:
+            verifications.add(connection, given)
+
+    def audit(self, entry: AuditEntry) -> None:
+        """Write down who did what."""
+        with self._transaction() as connection:
+            audit.write(connection, entry)
 
     # -- reading --------------------------------------------------------------------------
 
@@ -180,6 +199,18 @@ class Store:
         """Return every certificate that was ever added, with its revocation."""
         with self._transaction() as connection:
             return certificates.stored(connection)
+
+    def verifications(
+        self, profile: str | None = None, serial_number: str | None = None
+    ) -> tuple[Verification, ...]:
+        """Return the checks of a unit, or of all, by time and newest last."""
+        with self._transaction() as connection:
+            return verifications.stored(connection, profile, serial_number)
+
+    def audit_entries(self, subject: str | None = None) -> tuple[AuditEntry, ...]:
+        """Return who did what, oldest first; to one subject, or all."""
+        with self._transaction() as connection:
+            return audit.entries(connection, subject)
 
     # -- outbox ---------------------------------------------------------------------------
 

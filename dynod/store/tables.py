@@ -162,3 +162,30 @@ certificate = Table(
     Column("added_at", Text, nullable=False),
     Column("revoked_reason", Text),
 )
+
+# Append-only, by triggers. ``at`` is the time of the check.
+verification = Table(
+    "verification",
+    metadata,
+    Column("ordinal", Integer, primary_key=True),
+    Column("profile", Text, nullable=False),
+    Column("serial_number", Text, nullable=False),
+    Column("certificate_id", Text),
+    Column("at", Text, nullable=False),
+    Column("passed", Integer, nullable=False),
+    Column("record", Text, nullable=False),
+    Index("verification_unit", "profile", "serial_number", "at"),
+)
+
+# Append-only, by triggers. ``detail`` is JSON.
+audit = Table(
+    "audit",
+    metadata,
+    Column("ordinal", Integer, primary_key=True),
+    Column("at", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Index("audit_subject", "subject"),
+)

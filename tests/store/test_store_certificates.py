@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dynod.model.errors import StorageError
+from dynod.model.errors import StorageError, UsageError
 from dynod.store.store import Store
 from tests.store.samples import NOW, at, certificate
 
@@ -43,6 +43,21 @@ def test_a_revocation_is_added_and_never_taken_back(store: Store) -> None:
     store.add_certificates([good], at(2))
     store.add_certificates([replace(good, revoked_reason="another reason")], at(3))
     assert store.certificates() == (revoked,)
+
+
+def test_only_what_is_new_counts_as_added(store: Store) -> None:
+    assert store.add_certificates([certificate()], NOW) == ("C-1",)
+    assert store.add_certificates([certificate(), certificate("C-2")], NOW) == ("C-2",)
+
+
+def test_a_certificate_is_revoked_once(store: Store) -> None:
+    store.add_certificates([certificate()], NOW)
+    with pytest.raises(UsageError, match="no certificate C-9"):
+        store.revoke_certificate("C-9", "dropped", NOW, "anna")
+    store.revoke_certificate("C-1", "dropped", NOW, "anna")
+    with pytest.raises(UsageError, match="C-1 is already revoked: dropped"):
+        store.revoke_certificate("C-1", "lost", NOW, "anna")
+    assert store.certificates() == (certificate(revoked_reason="dropped"),)
 
 
 @pytest.mark.parametrize(

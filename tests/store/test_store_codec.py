@@ -1,6 +1,7 @@
 """Records survive JSON, and what is no record is refused without being quoted."""
 
 import json
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dynod.model.calibration import Calibration, Certificate
+from dynod.model.calibration_record import Verification
 from dynod.model.clinical import Slot
 from dynod.model.deficit import Deficit
 from dynod.model.device import DeviceIdentity
@@ -25,6 +27,7 @@ STORED = (
     SessionSummary,
     Deficit,
     Certificate,
+    Verification,
     Slot,
     DeviceIdentity,
     Calibration,
@@ -56,10 +59,19 @@ def test_a_naive_time_is_a_defect() -> None:
         time_text(datetime(2026, 3, 2, 9, 0))  # noqa: DTZ001 - what is refused
 
 
-@pytest.mark.parametrize("number", [float("nan"), float("inf"), np.float64("nan")])
+@pytest.mark.parametrize("number", [float("nan"), np.float64("nan")])
 def test_what_json_cannot_say_is_a_defect(number: float) -> None:
     with pytest.raises(ValueError, match="JSON"):
         to_json((number,))
+
+
+@pytest.mark.parametrize("number", [math.inf, -math.inf, np.float64("inf")])
+def test_an_infinite_number_is_kept_as_text(number: float) -> None:
+    text = to_json((number,))
+    assert text in {'["inf"]', '["-inf"]'}
+    assert from_json(tuple[float], text) == (number,)
+    with pytest.raises(StorageError, match="0: float expected"):
+        from_json(tuple[float], '["nan"]')
 
 
 def test_what_no_record_is_made_of_is_a_defect() -> None:

@@ -65,8 +65,14 @@ def test_migrations_make_what_the_tables_say(store: Store, path: Path, tmp_path:
     migrated = schema_of(path)
     triggers = {name for name, sql in migrated.items() if sql.startswith("CREATE TRIGGER")}
     assert triggers == {
-        "trial_raw_is_kept", "certificate_never_changes", "certificate_never_goes"
-    }  # fmt: skip
+        "trial_raw_is_kept",
+        "certificate_never_changes",
+        "certificate_never_goes",
+        "verification_never_changes",
+        "verification_never_goes",
+        "audit_never_changes",
+        "audit_never_goes",
+    }
     tables = {name: sql for name, sql in migrated.items() if name not in triggers}
     assert tables.pop("alembic_version")
     assert tables == schema_of(direct)
@@ -218,3 +224,24 @@ def test_a_trial_of_schema_1_can_be_amended_with_its_raw(schema_1: Path) -> None
         assert force is not None
         store.commit(Change(at=NOW, trials=(replace(force, revision=2),)))
         assert store.recording(FORCE) is not None
+
+
+@pytest.fixture
+def schema_2(path: Path) -> Path:
+    """Return the database that dynod wrote at commit bb3b94f, the last one with schema 2."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript((DATABASES / "schema_0002.sql").read_text(encoding="utf-8"))
+    return path
+
+
+def test_what_schema_2_held_is_all_there(schema_2: Path, tmp_path: Path) -> None:
+    before = dump(schema_2)
+    with Store.open(schema_2, now=NOW) as store:
+        assert store.trial(UUID(int=2), with_raw=True) is not None
+        revoked = [(item.certificate_id, item.revoked_reason) for item in store.certificates()]
+        assert revoked == [("C-1", None), ("C-2", "dropped")]
+        assert (store.verifications(), store.audit_entries()) == ((), ())
+    gone = {line for line in before if line.startswith("INSERT")} - set(dump(schema_2))
+    assert gone == {"INSERT INTO \"alembic_version\" VALUES('0002');"}
+    Store.open(tmp_path / "new.db", now=NOW).close()
+    assert schema_of(schema_2) == schema_of(tmp_path / "new.db")

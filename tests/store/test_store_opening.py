@@ -141,7 +141,7 @@ def test_a_newer_schema_is_left_alone(store: Store, path: Path) -> None:
     with pytest.raises(StorageError) as caught:
         Store.open(path, now=NOW)
     assert str(caught.value) == (
-        f"{path} has schema 0999, newer than this dynod knows (0002);"
+        f"{path} has schema 0999, newer than this dynod knows (0003);"
         " install the dynod that wrote it, or a newer one"
     )
 
