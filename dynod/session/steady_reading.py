@@ -1,120 +1,158 @@
-"""A steady reading: the mean of a stretch of samples that stayed quiet.
+"""When a reading is steady, and what it is: the mean of a window that stayed quiet.
 
-Calibration reads what does not move: a weight that hangs still, a pose. Samples go in as they
-come; a reading comes out once a whole window of them was quiet. What moves begins the window anew.
+Told samples as they come, it knows no clock. Numbers are the device's own, whatever their unit.
 """
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
-from dynod.model.samples import FloatArray, SampleBlock
+from dynod.model.samples import FloatArray
 
-_JUMP = 4.0  # so many allowed standard deviations off its stretch, a sample is no part of it
-_BEGUN = 0.3  # of a window; a stretch that broke later was disturbed
-_FEWEST = 5
+FEWEST = 3
+_PART_S = 0.5  # a window that had been quiet for so long and then breaks off was disturbed
+_LATEST_S = 0.25
+_GAP_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Quiet:
-    """What counts as steady, in the device's own number.
+class SteadyRules:
+    """What counts as steady.
 
-    ``window_s`` seconds, in which the standard deviation is at most ``sd`` and the mean of the
-    second half is no further than that from that of the first. A window of 0 takes each sample as
-    a reading: of a device whose readings are sent by hand.
+    Nothing counts for ``settle_s`` after the beginning; then the standard deviation of
+    ``window_s`` seconds must stay at or below ``quiet_sd``, in the device's own numbers. A window
+    of 0 s takes the first reading that comes: that of a gauge which sends one at a press of its
+    key.
     """
 
+    settle_s: float
     window_s: float
-    sd: float
+    quiet_sd: float
 
 
 @dataclass(frozen=True, slots=True)
 class Steady:
-    """A reading: the mean of every channel, the standard deviation of the one that was watched."""
+    """A steady reading: ``mean`` and ``sd`` of ``count`` device numbers, in stream time."""
 
-    means: Mapping[str, float]
+    mean: float
     sd: float
-    samples: int
-    seconds: float
+    count: int
+    begin_s: float
+    end_s: float
 
 
 class SteadyReading:
-    """Watches one channel of a stream until it was quiet for long enough.
+    """Waits for one steady reading. ``disturbed`` counts windows that had begun and broke off."""
 
-    ``disturbed`` counts how often a stretch broke that was well under way, ``unusable`` the samples
-    that were no measurement.
-    """
-
-    def __init__(self, channel: str, quiet: Quiet) -> None:
+    def __init__(self, rules: SteadyRules) -> None:
         self.disturbed = 0
-        self.unusable = 0
-        self._channel = channel
-        self._quiet = quiet
-        self._times: list[float] = []
-        self._rows: list[FloatArray] = []
-        self._sum = 0.0
-        self._segment: int | None = None
-        self._column = 0
+        self._rules = rules
+        self._t_s: FloatArray = np.empty(0)
+        self._values: FloatArray = np.empty(0)
+        self._since_s: float | None = None
+        self._quiet_s = 0.0
 
     @property
-    def share(self) -> float:
-        """How much of the window is there, from 0 to 1."""
-        if not self._times or self._quiet.window_s == 0.0:
-            return 0.0
-        return min((self._times[-1] - self._times[0]) / self._quiet.window_s, 1.0)
+    def settling(self) -> bool:
+        """Whether samples do not count yet."""
+        if self._since_s is None:
+            return True
+        return not len(self._t_s) or self._t_s[-1] < self._since_s + self._rules.settle_s
 
     @property
-    def level(self) -> float | None:
-        """The mean of the stretch so far, in the device's own number; None before any sample."""
-        return self._sum / len(self._rows) if self._rows else None
+    def progress(self) -> float:
+        """How much of the window is quiet, 0 to 1."""
+        return min(1.0, self._quiet_s / self._rules.window_s) if self._rules.window_s else 0.0
 
-    def feed(self, block: SampleBlock) -> Steady | None:
-        """Take samples; return the reading that they completed. What follows it is left out."""
-        if block.segment != self._segment:
-            self._begin_anew()
-            self._segment = block.segment
-        self._column = block.channels.index(self._channel)
-        for t_s, row, status in zip(block.t_s, block.values, block.status, strict=True):
-            if status or not math.isfinite(row[self._column]):
-                self.unusable += 1
-                self._begin_anew()
-                continue
-            steady = self._sample(float(t_s), row, block.channels)
-            if steady is not None:
-                return steady
-        return None
-
-    def _sample(self, t_s: float, row: FloatArray, channels: tuple[str, ...]) -> Steady | None:
-        value = float(row[self._column])
-        level = self.level
-        if level is not None and abs(value - level) > _JUMP * self._quiet.sd:
-            self._begin_anew()
-        self._times.append(t_s)
-        self._rows.append(row)
-        self._sum += value
-        if self._quiet.window_s > 0.0 and (self.share < 1.0 or len(self._rows) < _FEWEST):
+    @property
+    def latest(self) -> float | None:
+        """The mean of the last quarter of a second, the device's own number; None before any."""
+        if not len(self._t_s):
             return None
-        return self._judge(channels)
+        return float(self._values[self._t_s > self._t_s[-1] - _LATEST_S].mean())
 
-    def _judge(self, channels: tuple[str, ...]) -> Steady | None:
-        """Return the reading of a full window; one that drifts or scatters loses its first half."""
-        rows = np.array(self._rows)
-        watched = rows[:, self._column]
-        half = len(watched) // 2
-        scatter = float(watched.std(ddof=1)) if half else 0.0
-        drift = abs(float(watched[half:].mean() - watched[:half].mean())) if half else 0.0
-        if max(scatter, drift) > self._quiet.sd:
-            del self._times[:half], self._rows[:half]
-            self._sum = float(watched[half:].sum())
+    def restart(self) -> None:
+        """Forget what came, and settle anew."""
+        self._t_s, self._values = np.empty(0), np.empty(0)
+        self._since_s, self._quiet_s = None, 0.0
+
+    def feed(self, t_s: FloatArray, values: FloatArray) -> Steady | None:
+        """Take samples, (n,) s of stream time and (n,) device numbers; return the steady reading.
+
+        A number that is not finite (an overload), a gap of a second and a time that steps back
+        begin anew.
+        """
+        for first, last in _pieces(t_s, values):
+            if first and self._since_s is not None:
+                self._broken()
+            self._append(t_s[first:last], values[first:last])
+        if len(values) and not math.isfinite(values[-1]):
+            self._broken()
+        return self._judge()
+
+    def _append(self, t_s: FloatArray, values: FloatArray) -> None:
+        if not len(t_s):
+            return
+        if len(self._t_s) and not 0.0 <= t_s[0] - self._t_s[-1] <= _GAP_S:
+            self._broken()
+        if self._since_s is None:
+            self._since_s = float(t_s[0])
+        self._t_s = np.append(self._t_s, t_s)
+        self._values = np.append(self._values, values)
+        # one sample more than the window, so that the window can be full
+        low = int(np.searchsorted(self._t_s, self._t_s[-1] - self._rules.window_s, side="right"))
+        low = max(0, min(low - 1, len(self._t_s) - FEWEST))
+        self._t_s, self._values = self._t_s[low:], self._values[low:]
+
+    def _broken(self) -> None:
+        self._note(0.0)
+        self.restart()
+
+    def _judge(self) -> Steady | None:
+        if self._since_s is None or self.settling:
             return None
-        means = dict(zip(channels, map(float, rows.mean(axis=0)), strict=True))
-        return Steady(means, scatter, len(rows), self._times[-1] - self._times[0])
+        if self._rules.window_s == 0.0:
+            return self._result(len(self._t_s) - 1)
+        counts = self._t_s >= self._since_s + self._rules.settle_s
+        first = self._quiet_from(int(np.argmax(counts)))
+        self._note(float(self._t_s[-1] - self._t_s[first]))
+        enough = len(self._t_s) - first >= FEWEST
+        return self._result(first) if enough and self._quiet_s >= self._rules.window_s else None
 
-    def _begin_anew(self) -> None:
-        if self.share >= _BEGUN:
+    def _quiet_from(self, lowest: int) -> int:
+        """Return where the longest quiet end of the samples begins, not before ``lowest``."""
+        backwards = self._values[lowest:][::-1] - self._values[-1]
+        counts = np.arange(1, len(backwards) + 1)
+        means = np.cumsum(backwards) / counts
+        variances = np.maximum(np.cumsum(backwards**2) / counts - means**2, 0.0)
+        loud = np.flatnonzero(variances > self._rules.quiet_sd**2)
+        quiet = int(loud[0]) if len(loud) else len(backwards)
+        return len(self._values) - quiet
+
+    def _note(self, quiet_s: float) -> None:
+        begun_s = min(_PART_S, 0.5 * self._rules.window_s)
+        if self._quiet_s >= begun_s > 0.0 and quiet_s < 0.5 * self._quiet_s:
             self.disturbed += 1
-        self._times.clear()
-        self._rows.clear()
-        self._sum = 0.0
+        self._quiet_s = quiet_s
+
+    def _result(self, first: int) -> Steady:
+        values = self._values[first:]
+        return Steady(
+            mean=float(values.mean()),
+            sd=float(values.std(ddof=1)) if len(values) > 1 else 0.0,
+            count=len(values),
+            begin_s=float(self._t_s[first]),
+            end_s=float(self._t_s[-1]),
+        )
+
+
+def _pieces(t_s: FloatArray, values: FloatArray) -> list[tuple[int, int]]:
+    """Return the stretches of finite numbers without a gap, as (first, last + 1)."""
+    good = np.isfinite(values)
+    steps = np.diff(t_s)
+    joined = good[1:] & good[:-1] & (steps >= 0.0) & (steps <= _GAP_S)
+    edges = np.flatnonzero(~joined) + 1
+    bounds = [0, *(int(edge) for edge in edges), len(values)]
+    return [(low, high) for low, high in pairwise(bounds) if high > low and good[low]]
