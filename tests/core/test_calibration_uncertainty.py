@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize
 
-from dynod.config.certificates import CertificateFile, UncertaintyTable
+from dynod.config.certificate_file import CertificateFile, UncertaintyTable
 from dynod.core.calibration import certificate, judge_calibration
 from dynod.core.calibration_force import ForceSettings, calibrate_force
 from dynod.core.calibration_uncertainty import (
