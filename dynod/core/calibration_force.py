@@ -80,14 +80,15 @@ class _Force:
 def calibrate_force(
     runs: Sequence[CalibrationRun],
     *,
-    gravity: Gravity,
-    air: Buoyancy,
+    gravity: Gravity | None,
+    air: Buoyancy | None,
     settings: ForceSettings,
 ) -> CalibrationReport:
     """Return the calibration of a force gauge by dead weights.
 
     The loads of the runs are to be those that ``gravity`` and ``air`` give
-    (`dynod.core.gravity.dead_weight`). The range is from the lowest load above zero to the
+    (`dynod.core.gravity.dead_weight`); both are None for loads that another gauge told, which hold
+    all that is uncertain of them. The range is from the lowest load above zero to the
     highest. Raises UsageError with one line for readings that no curve can be had from.
     """
     if not settings.resolution >= 0.0:
@@ -148,15 +149,18 @@ def _evaluated(table: RunTable, fit: PolynomialFit, resolution: float) -> _Force
 
 
 def _reference_effects(
-    table: RunTable, gravity: Gravity, air: Buoyancy
+    table: RunTable, gravity: Gravity | None, air: Buoyancy | None
 ) -> tuple[StatedEffect, ...]:
-    """Return what the weights bring: each a part of the load, and common to all loads."""
-    masses = float(np.max(table.load_uncertainties[1:] / table.loads[1:]))
-    parts = (
-        ("mass set", masses, "certificate of the mass set"),
-        ("gravity", gravity.standard_uncertainty / gravity.value, gravity.source),
-        ("buoyancy", air.standard_uncertainty / air.factor, "densities of air and weights"),
-    )
+    """Return what the loads bring: each a part of the load, and common to all loads."""
+    loads = float(np.max(table.load_uncertainties[1:] / table.loads[1:]))
+    if gravity is None or air is None:
+        parts = [("reference", loads, "stated with the loads")]
+    else:
+        parts = [
+            ("mass set", loads, "certificate of the mass set"),
+            ("gravity", gravity.standard_uncertainty / gravity.value, gravity.source),
+            ("buoyancy", air.standard_uncertainty / air.factor, "densities of air and weights"),
+        ]
     return tuple(
         StatedEffect(name, 0.0, part, shared=True, source=source, distribution=Distribution.NORMAL)
         for name, part, source in parts
