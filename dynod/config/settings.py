@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from dynod.config.analysis import AnalysisConfig
 from dynod.config.fields import Part, PathFrom, Text, TopicLevel
+from dynod.model.calibration_record import CheckLimits
 from dynod.model.deficit import Summary
 from dynod.model.device import Role, Trigger
 from dynod.model.units import Unit
@@ -175,10 +176,25 @@ class ControlConfig(Part):
     socket: PathFrom = Path("/run/dynod/control.sock")
 
 
+_LIMITS = CheckLimits()
+_Limit = Annotated[float, Field(gt=0, strict=False)]
+
+
 class CalibrationConfig(Part):
-    """Whether numbers without a certificate may be called newtons."""
+    """Whether numbers without a certificate may be called newtons, and the limits of a check.
+
+    ``verify_relative`` is a part of the load, the others N and deg.
+    """
 
     allow_nominal: bool = False
+    verify_relative: Annotated[_Limit, Field(le=0.2)] = _LIMITS.relative
+    verify_zero_n: Annotated[_Limit, Field(le=50)] = _LIMITS.zero_n
+    verify_angle_deg: Annotated[_Limit, Field(le=10)] = _LIMITS.angle_deg
+
+    @property
+    def check_limits(self) -> CheckLimits:
+        """How far a check may be off."""
+        return CheckLimits(self.verify_relative, self.verify_zero_n, self.verify_angle_deg)
 
 
 class Config(Part):
