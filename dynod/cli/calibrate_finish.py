@@ -1,4 +1,4 @@
-"""The end of a calibration: the certificate in words, the question whether to keep it, its place."""
+"""The end of a calibration: the certificate in words, and whether it is to be kept."""
 
 import calendar
 from collections.abc import Iterator, Mapping

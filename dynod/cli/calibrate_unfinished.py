@@ -32,10 +32,7 @@ class UnfinishedFile:
     def load(self) -> Unfinished | None:
         """Return what is kept; None without a file. Raises StorageError for one that is broken."""
         try:
-            data = json.loads(self.path.read_text(encoding="utf-8"))
-            if data.pop("version") != _VERSION:
-                raise ValueError
-            return Unfinished(**data)
+            return _parsed(self.path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -63,3 +60,10 @@ class UnfinishedFile:
     def remove(self) -> None:
         """Forget it: the calibration is done, or begins anew."""
         self.path.unlink(missing_ok=True)
+
+
+def _parsed(text: str) -> Unfinished:
+    data = json.loads(text)
+    if data.pop("version") != _VERSION:
+        raise ValueError("another version")
+    return Unfinished(**data)

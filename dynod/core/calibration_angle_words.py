@@ -30,7 +30,8 @@ def _statements(report: CalibrationReport, told: Reversal | None) -> Iterator[st
         f"{fit.standard_error:.2g}°"
     )
     if report.cross_axis is not None:
-        yield f"tilted across by {_ACROSS_DEG:g}° it is off by {_ACROSS_DEG * report.cross_axis:.2g}°"
+        off = _ACROSS_DEG * report.cross_axis
+        yield f"tilted across by {_ACROSS_DEG:g}° it is off by {off:.2g}°"
     low, high = report.range_low, report.range_high
     yield (
         f"from {low:.4g}° to {high:.4g}° a single result is uncertain by up to "

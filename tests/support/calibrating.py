@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dynod.cli.shelf import Shelf
+from dynod.cli.shelf import Shelf, open_shelf
 from dynod.model.calibration import Certificate
 from dynod.store.store import Store
 from tests.support.station import battery, force_test
@@ -60,7 +60,8 @@ def known_station(folder: Path, *, mount_sign: int = 1, more: str = "") -> Path:
 
 def shelf_of(folder: Path) -> Shelf:
     """What is stored at the station, and the way to add to it."""
-    return Shelf(folder / "dynod.toml")
+    with open_shelf(folder / "dynod.toml") as shelf:
+        return shelf
 
 
 def put_on_shelf(folder: Path, *certificates: Certificate) -> None:
