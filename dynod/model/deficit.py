@@ -172,7 +172,7 @@ class Interpretation:
 
 @dataclass(frozen=True, slots=True)
 class Deficit:
-    """A published side-to-side answer for one test of a session."""
+    """A published side-to-side answer for one test of a session, in one of its patient bindings."""
 
     result_id: UUID
     revision: int
@@ -186,3 +186,4 @@ class Deficit:
     clock_synced: bool
     software: str
     interpretation: Interpretation | None = None
+    binding: int = 0

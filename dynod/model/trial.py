@@ -92,7 +92,11 @@ class Analysis:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trial:
-    """A recorded trial. ``recording`` is None on a trial that was read back without its raw."""
+    """A recorded trial. ``recording`` is None on a trial that was read back without its raw.
+
+    ``binding`` is the number of the session's patient binding that it belongs to; ``copied_from``
+    names the trial of an earlier binding whose raw samples it shares.
+    """
 
     result_id: UUID
     revision: int
@@ -106,8 +110,10 @@ class Trial:
     calibration: Calibration
     analysis: Analysis
     pain_nrs: int | None = None
-    note: str | None = None
+    note: str | None = field(default=None, repr=False)
     recording: Recording | None = field(default=None, repr=False)
+    binding: int = 0
+    copied_from: UUID | None = None
 
     @property
     def valid(self) -> bool:

@@ -55,6 +55,18 @@ def merge(present: Iterable[Certificate], given: Iterable[Certificate]) -> Merge
     return Merged(tuple(known[name] for name in added), tuple(revoked.items()))
 
 
+def merged(present: Iterable[Certificate], given: Iterable[Certificate]) -> tuple[Certificate, ...]:
+    """Return a shelf as it is once ``given`` are added. Raises StorageError as `merge` does."""
+    present = tuple(present)
+    change = merge(present, given)
+    reasons = dict(change.revoked)
+    kept = (
+        replace(item, revoked_reason=reasons.get(item.certificate_id, item.revoked_reason))
+        for item in present
+    )
+    return (*kept, *change.added)
+
+
 def add(
     connection: Connection, given: Iterable[Certificate], at: datetime, who: str
 ) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from uuid import UUID
 from dynod.model.deficit import Deficit
 from dynod.model.session import Session, SessionSummary
 from dynod.model.trial import Trial
+from dynod.store.audit import AuditEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +34,22 @@ class StoredReply:
     payload: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class ResendRange:
+    """Sequence numbers, both ends included, whose messages shall go out once more."""
+
+    from_sequence: int
+    to_sequence: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """One transaction. ``at`` is the wall time, aware.
 
     Sessions are written before the trials and deficits that belong to them. A trial, deficit or
-    summary that is already stored must come with a higher revision.
+    summary that is already stored must come with a higher revision. ``withdrawn`` is the summary of
+    a patient whom the session no longer belongs to; ``bound`` one that is stored already and has
+    got its patient, at the same revision.
     """
 
     at: datetime
@@ -46,5 +57,9 @@ class Change:
     trials: tuple[Trial, ...] = ()
     deficits: tuple[Deficit, ...] = ()
     summary: SessionSummary | None = None
+    withdrawn: SessionSummary | None = None
+    bound: SessionSummary | None = None
     outbox: tuple[OutboxDraft, ...] = ()
+    resend: ResendRange | None = None
+    audit: AuditEntry | None = None
     reply: StoredReply | None = None

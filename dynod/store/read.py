@@ -37,10 +37,11 @@ def session(connection: Connection, session_id: UUID) -> StoredSession | None:
 
 def _whole(connection: Connection, found: Session) -> StoredSession:
     newest_first = trials(connection, found.session_id, None)
+    answers = deficits(connection, found.session_id, None)
     return StoredSession(
         session=found,
-        trials=newest_first[::-1],
-        deficits=deficits(connection, found.session_id, None)[::-1],
+        trials=tuple(item for item in newest_first[::-1] if item.binding == found.binding),
+        deficits=tuple(item for item in answers[::-1] if item.binding == found.binding),
     )
 
 
@@ -56,6 +57,15 @@ def trials(connection: Connection, session_id: UUID | None, limit: int | None) -
     rows = connection.execute(query).mappings().all()
     metrics = _metrics(connection, [row["result_id"] for row in rows])
     return tuple(trial_of(dict(row), metrics[row["result_id"]]) for row in rows)
+
+
+def session_of_result(connection: Connection, result_id: UUID) -> StoredSession | None:
+    """Return the session of a trial, deficit or session result; None where it is no such id."""
+    for table in (tables.trial, tables.deficit, tables.session_summary):
+        query = select(table.c.session_id).where(table.c.result_id == str(result_id))
+        if found := connection.scalar(query):
+            return session(connection, UUID(found))
+    return None
 
 
 def trial(connection: Connection, result_id: UUID, *, with_raw: bool) -> Trial | None:

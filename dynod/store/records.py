@@ -19,7 +19,10 @@ Row: TypeAlias = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class StoredSession:
-    """A session read back: its trials in the order of recording without raw, its deficits."""
+    """A session read back: its trials in the order of recording without raw, its deficits.
+
+    Both are those of the session's present patient binding.
+    """
 
     session: Session
     trials: tuple[Trial, ...]
@@ -55,6 +58,8 @@ def trial_row(trial: Trial) -> dict[str, Any]:
         "analysis": to_json(replace(trial.analysis, metrics={})),
         "pain_nrs": trial.pain_nrs,
         "note": trial.note,
+        "binding": trial.binding,
+        "copied_from": None if trial.copied_from is None else str(trial.copied_from),
     }
 
 
@@ -94,6 +99,8 @@ def trial_of(row: Row, metrics: TrialMetrics, recording: Recording | None = None
         pain_nrs=row["pain_nrs"],
         note=row["note"],
         recording=recording,
+        binding=row["binding"],
+        copied_from=None if row["copied_from"] is None else UUID(row["copied_from"]),
     )
 
 

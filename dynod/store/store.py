@@ -25,7 +25,7 @@ from dynod.store.audit import AuditEntry
 from dynod.store.change import Change
 from dynod.store.codec import time_of, time_text
 from dynod.store.engine import FileLock, create_file, expected_errors, make_engine
-from dynod.store.outbox import OutboxCounts, OutboxRow
+from dynod.store.outbox import Held, OutboxCounts, OutboxRow, OutboxState
 from dynod.store.records import StoredSession
 from dynod.store.schema import is_current
 from dynod.store.write import write_change
@@ -154,6 +154,11 @@ class Store:
         with self._transaction() as connection:
             return read.session(connection, session_id)
 
+    def session_of_result(self, result_id: UUID) -> StoredSession | None:
+        """Return the session of a trial, deficit or session result, or None."""
+        with self._transaction() as connection:
+            return read.session_of_result(connection, result_id)
+
     def sessions(self, limit: int | None = DEFAULT_LIMIT) -> tuple[Session, ...]:
         """Return sessions, newest first."""
         with self._transaction() as connection:
@@ -203,7 +208,7 @@ class Store:
     def verifications(
         self, profile: str | None = None, serial_number: str | None = None
     ) -> tuple[Verification, ...]:
-        """Return the checks of a unit, or of all, by time and newest last."""
+        """Return the checks of a unit, or of all, in the order of storing."""
         with self._transaction() as connection:
             return verifications.stored(connection, profile, serial_number)
 
@@ -233,6 +238,28 @@ class Store:
         """Let every message without a receipt fall due at once; return how many there are."""
         with self._transaction() as connection:
             return outbox.resend_all_sent(connection, at)
+
+    def outbox_rows(
+        self, limit: int = DEFAULT_LIMIT, state: OutboxState | None = None
+    ) -> tuple[OutboxRow, ...]:
+        """Return messages, newest first, of one state or all."""
+        with self._transaction() as connection:
+            return outbox.newest(connection, limit, state)
+
+    def held(self, first: int, last: int) -> Held:
+        """Return how many messages there are of a range of numbers, and which were purged."""
+        with self._transaction() as connection:
+            return outbox.held(connection, first, last)
+
+    def asked_again(self, limit: int) -> tuple[OutboxRow, ...]:
+        """Return what was asked for again and goes out next; see `dynod.store.outbox`."""
+        with self._transaction() as connection:
+            return outbox.asked_again(connection, limit)
+
+    def note_again(self, sequence: int) -> None:
+        """Note that what was asked for again went out up to a number."""
+        with self._transaction() as connection:
+            outbox.note_again(connection, sequence)
 
     def outbox_counts(self) -> OutboxCounts:
         """Count the messages by state."""

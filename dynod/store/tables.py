@@ -17,6 +17,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
     true,
 )
 
@@ -45,7 +46,8 @@ session = Table(
     Index("session_ended_at", "ended_at"),
 )
 
-# ``ordinal`` is the order of recording.
+# ``ordinal`` is the order of recording. ``binding`` counts the patients that the session was bound
+# to; a trial that was copied for a later one shares the raw samples of ``copied_from``.
 trial = Table(
     "trial",
     metadata,
@@ -66,6 +68,8 @@ trial = Table(
     Column("analysis", Text, nullable=False),
     Column("pain_nrs", Integer),
     Column("note", Text),
+    Column("binding", Integer, nullable=False, server_default=text("0")),
+    Column("copied_from", Text),
 )
 
 # The device's own numbers, little-endian: t_s (n,) f8, "values" (n, channels) f8, status (n,) u1,
@@ -142,6 +146,16 @@ outbox = Table(
     UniqueConstraint("result_id", "revision", name="outbox_result_revision"),
     CheckConstraint("state IN ('pending', 'sent', 'received')", name="outbox_state_known"),
     Index("outbox_state", "state", "next_attempt_at"),
+)
+
+# Ranges of the outbox that the record system asked for again, in the order of asking; a row goes
+# when its last number went out.
+resend = Table(
+    "resend",
+    metadata,
+    Column("ordinal", Integer, primary_key=True),
+    Column("next_sequence", Integer, nullable=False),
+    Column("last_sequence", Integer, nullable=False),
 )
 
 reply = Table(

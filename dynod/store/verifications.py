@@ -29,11 +29,14 @@ def add(connection: Connection, given: Verification) -> None:
 def stored(
     connection: Connection, profile: str | None, serial_number: str | None
 ) -> tuple[Verification, ...]:
-    """Return the checks of a unit by time, newest last; of every unit where None is given."""
+    """Return the checks of a unit, the last stored one last; of every unit where None is given.
+
+    The order is that of storing, which also holds where a clock was set back.
+    """
     query = select(verification.c.record)
     if profile is not None:
         query = query.where(verification.c.profile == profile)
     if serial_number is not None:
         query = query.where(verification.c.serial_number == serial_number)
-    query = query.order_by(verification.c.at, verification.c.ordinal)
+    query = query.order_by(verification.c.ordinal)
     return tuple(from_json(Verification, record) for record in connection.scalars(query))

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import (
     Connection,
     Table,
+    Text,
     bindparam,
     case,
     delete,
@@ -17,8 +18,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from dynod.model.errors import StorageError
+from dynod.model.session import SessionSummary
 from dynod.model.trial import Recording, Trial
-from dynod.store import tables
+from dynod.store import audit, outbox, tables
 from dynod.store.change import Change, OutboxDraft, StoredReply
 from dynod.store.codec import time_text
 from dynod.store.raw import raw_row
@@ -45,11 +47,25 @@ _UPSERT_SESSION = _upsert(tables.session, "session_id")
 _UPSERT_TRIAL = _upsert(tables.trial, "result_id")
 _UPSERT_DEFICIT = _upsert(tables.deficit, "result_id")
 _UPSERT_SUMMARY = _upsert(tables.session_summary, "result_id")
+_BIND_SUMMARY = (
+    update(tables.session_summary)
+    .where(tables.session_summary.c.result_id == bindparam("of_result_id"))
+    .where(tables.session_summary.c.revision == bindparam("of_revision"))
+    .values(record=bindparam("with_record"))
+)
 _INSERT_METRIC = insert(tables.trial_metric)
 _DELETE_METRICS = delete(tables.trial_metric).where(
     tables.trial_metric.c.result_id == bindparam("of_result_id")
 )
 _INSERT_RAW = insert(tables.trial_raw)
+_COPIED = ("result_id", *(c.name for c in tables.trial_raw.columns if c.name != "result_id"))
+_COPY_RAW = insert(tables.trial_raw).from_select(
+    list(_COPIED),
+    select(
+        bindparam("to_result_id", type_=Text).label("result_id"),
+        *(tables.trial_raw.c[name] for name in _COPIED[1:]),
+    ).where(tables.trial_raw.c.result_id == bindparam("from_result_id")),
+)
 _RAW_HASH = select(tables.trial_raw.c.sha256).where(
     tables.trial_raw.c.result_id == bindparam("of_result_id")
 )
@@ -84,8 +100,15 @@ def write_change(connection: Connection, change: Change) -> tuple[int, ...]:
         _write_trial(connection, trial)
     for deficit in change.deficits:
         _replace(connection, _UPSERT_DEFICIT, deficit_row(deficit))
-    if change.summary is not None:
-        _replace(connection, _UPSERT_SUMMARY, summary_row(change.summary))
+    for summary in (change.withdrawn, change.summary):
+        if summary is not None:
+            _replace(connection, _UPSERT_SUMMARY, summary_row(summary))
+    if change.bound is not None:
+        _bind(connection, change.bound)
+    if change.resend is not None:
+        outbox.ask_again(connection, change.resend.from_sequence, change.resend.to_sequence)
+    if change.audit is not None:
+        audit.write(connection, change.audit)
     if change.reply is not None:
         _write_reply(connection, change.reply)
     return _write_outbox(connection, change.outbox, time_text(change.at))
@@ -109,6 +132,23 @@ def _write_trial(connection: Connection, trial: Trial) -> None:
         connection.execute(_INSERT_METRIC, metrics)
     if trial.recording is not None:
         _write_raw(connection, trial, trial.recording)
+    elif trial.copied_from is not None and trial.revision == 1:
+        ends = {"from_result_id": str(trial.copied_from), "to_result_id": row["result_id"]}
+        connection.execute(_COPY_RAW, ends)
+
+
+def _bind(connection: Connection, summary: SessionSummary) -> None:
+    row = summary_row(summary)
+    values = {
+        "of_result_id": row["result_id"],
+        "of_revision": row["revision"],
+        "with_record": row["record"],
+    }
+    if connection.execute(_BIND_SUMMARY, values).rowcount != 1:
+        raise StorageError(
+            f"result {row['result_id']} revision {row['revision']} is not what is stored;"
+            " nothing was changed"
+        )
 
 
 def _write_raw(connection: Connection, trial: Trial, recording: Recording) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from dynod.model.errors import StorageError
 from dynod.store.change import Change
+from dynod.store.schema import HEAD
 from dynod.store.store import Store
 from tests.store.samples import NOW, at, session
 
@@ -141,7 +142,7 @@ def test_a_newer_schema_is_left_alone(store: Store, path: Path) -> None:
     with pytest.raises(StorageError) as caught:
         Store.open(path, now=NOW)
     assert str(caught.value) == (
-        f"{path} has schema 0999, newer than this dynod knows (0003);"
+        f"{path} has schema 0999, newer than this dynod knows ({HEAD});"
         " install the dynod that wrote it, or a newer one"
     )
 
