@@ -204,6 +204,40 @@ def subscribe(
     run_subscriber(config, client_id, requeue=requeue, as_json=json, verbose=verbose)
 
 
+@app.command()
+def reanalyse(
+    session_id: Annotated[
+        str | None, typer.Option("--session", help="Only this session; its beginning is enough.")
+    ] = None,
+    trial: Annotated[
+        list[str] | None, typer.Option(help="Only this trial; may be repeated.")
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="Only trials of this device.")] = None,
+    since: Annotated[str | None, typer.Option(help="Only from this day or time on.")] = None,
+    until: Annotated[str | None, typer.Option(help="Only up to this day or time.")] = None,
+    certificate: Annotated[
+        str | None, typer.Option(help="Under this one; else each under that of its time.")
+    ] = None,
+    config: Config = DEFAULT_CONFIG,
+    *,
+    apply: Annotated[bool, typer.Option("--apply", help="Change what is shown.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    json: Json = False,
+) -> None:
+    """Compute stored trials anew, and show what changes; change and publish it with --apply."""
+    from dynod.cli.reanalyse import ReanalyseRequest, run_reanalyse
+
+    fields: dict[str, object] = {
+        "session": session_id,
+        "trials": trial or [],
+        "device": device,
+        "since": since,
+        "until": until,
+        "certificate": certificate,
+    }
+    run_reanalyse(config, ReanalyseRequest(fields, apply=apply, yes=yes, as_json=json))
+
+
 @devices.command("list")
 def devices_list(config: Config = DEFAULT_CONFIG, *, json: Json = False) -> None:
     """List the serial ports of this machine and the device profiles that dynod has."""

@@ -4,7 +4,8 @@ One JSON object a line, both ways. A request names an operation: ``{"op": "comma
 "payload": {…}}`` gets one reply as on MQTT; ``{"op": "watch"}`` gets every retained message and
 the live values, ``{"topic": …, "payload": …}``, until the client hangs up; ``{"op": "query",
 "what": …}`` reads the store; ``{"op": "lease", "device": …}`` (or ``"port"``) has the daemon let go
-of a device until the client hangs up.
+of a device until the client hangs up; ``{"op": "reanalyse", …}`` gets a line for every step until
+one has ``end`` or ``error``, and stops early when the client says no more.
 """
 
 import asyncio
@@ -14,8 +15,10 @@ import logging
 import socket
 import stat
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from dynod.model.errors import ConfigError, DynodError
 
@@ -25,6 +28,8 @@ SOCKET_MODE = 0o660
 LINE_LIMIT = 256 * 1024
 BACKLOG_LINES = 200
 _THE_END = b""
+Tell: TypeAlias = Callable[[bytes], Awaitable[None]]
+Job: TypeAlias = Callable[[dict[str, object], Tell, asyncio.Event], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +43,8 @@ class Lease:
 class ControlServer:
     """Serves the socket; ``answers`` maps an operation to what answers it.
 
-    ``lease`` lets go of a device; it raises DynodError when that cannot be.
+    ``lease`` lets go of a device; it raises DynodError when that cannot be. ``jobs`` maps an
+    operation to what answers it in many lines, and is told when the client wants no more of them.
     """
 
     def __init__(
@@ -46,9 +52,11 @@ class ControlServer:
         path: Path,
         answers: dict[str, Callable[[dict[str, object]], Awaitable[bytes]]],
         lease: Callable[[dict[str, object]], Awaitable[Lease]] | None = None,
+        jobs: dict[str, Job] | None = None,
     ) -> None:
         self._path = path
         self._answers = answers
+        self._jobs = jobs or {}
         self._lease = lease
         self._watchers: set[asyncio.Queue[bytes]] = set()
         self._clients: set[asyncio.StreamWriter] = set()
@@ -95,6 +103,8 @@ class ControlServer:
                     await self._watch(writer)
                 elif request.get("op") == "lease" and self._lease is not None:
                     await self._hold(self._lease, request, reader, writer)
+                elif (job := self._jobs.get(str(request.get("op")))) is not None:
+                    await _work(job, request, reader, writer)
                 else:
                     writer.write(await self._answer(request) + b"\n")
                     await writer.drain()
@@ -143,6 +153,34 @@ class ControlServer:
                 await writer.drain()
         finally:
             self._watchers.discard(queue)
+
+
+async def _work(
+    job: Job,
+    request: dict[str, object],
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+) -> None:
+    """Let a job tell its lines; a client that hangs up, or closes its half, ends it early."""
+    enough = asyncio.Event()
+
+    async def tell(line: bytes) -> None:
+        try:
+            writer.write(line + b"\n")
+            await writer.drain()
+        except ConnectionError:
+            enough.set()
+
+    async def listen() -> None:
+        with suppress(ConnectionError):
+            await reader.read()
+        enough.set()
+
+    listener = asyncio.create_task(listen())
+    try:
+        await job(request, tell, enough)
+    finally:
+        listener.cancel()
 
 
 def _make_way(path: Path) -> None:

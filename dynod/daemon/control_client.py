@@ -66,10 +66,18 @@ class ControlClient:
 
     def watch(self) -> Iterator[dict[str, object]]:
         """Yield what the daemon tells, until it ends; waits without limit."""
-        self._send({"op": "watch"})
+        yield from self.follow({"op": "watch"})
+
+    def follow(self, request: dict[str, object]) -> Iterator[dict[str, object]]:
+        """Send one request and yield its many answers, without end; waits without limit."""
+        self._send(request)
         self._socket.settimeout(None)
         while True:
             yield self._line()
+
+    def enough(self) -> None:
+        """Tell the daemon to stop what `follow` asked for; its last answers still come."""
+        self._socket.shutdown(socket.SHUT_WR)
 
     def _send(self, request: dict[str, object]) -> None:
         self._file.write(json.dumps(request).encode() + b"\n")

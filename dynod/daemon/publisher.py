@@ -157,7 +157,7 @@ class Publisher:
         self._fresh.clear()
         if not rows:
             return
-        if self._drained and self._connection.connected:
+        if self._drained and self._connection.connected and len(rows) <= IN_FLIGHT:
             await self._send_rows(rows)
         else:
             self._drained = False
