@@ -30,9 +30,10 @@ _CALLS = {
     "analysing": "…",
     "complete": "done",
 }
-# Rows of the whole picture in large letters, with two problems below it; a terminal of fewer rows
-# shows all of it, with movement and verdict in small letters.
+# Rows of the whole picture in large letters, with two problems below it; warnings come on top. A
+# terminal of fewer rows shows all of it, with movement and verdict in small letters.
 _TALL_ROWS = 32
+_WARNINGS_SHOWN = {True: 4, False: 2}
 
 
 class Screen:
@@ -59,10 +60,11 @@ class Screen:
         state = self.state
         if state is None:
             return Align.center("waiting for the daemon …", vertical="middle")
-        parts: list[RenderableType] = [self._head(state), self._slot(state), self._bar()]
+        parts: list[RenderableType] = [self._head(state), self._slot(state), self._bar(state)]
         parts.append(_verdict(state))
         problems = [state.get("problem"), *self._faults()]
         parts += [Text(f"! {text}", style="bold red") for text in problems if text]
+        parts += _warnings(state)
         return Panel(
             Group(*parts), title="dynod", border_style=_border(state), height=console.height
         )
@@ -90,7 +92,7 @@ class Screen:
             return Align.center(Text("\n" + big(_CALLS[state["phase"]].split()[0]) + "\n"))
         side = Text(big(slot["side"]), style=f"bold {_SIDE_COLOURS[slot['side']]}")
         movement = slot["movement"].removeprefix("hip_").replace("_", " ")
-        name = _large(movement)
+        name = _large(movement, state)
         count = "try it out" if slot["familiarisation"] else f"trial {slot['trial_number']}"
         call = f"{count}: {_CALLS[state['phase']]}"
         return Group(
@@ -101,16 +103,17 @@ class Screen:
             Align.center(Text(f"{call}   ({slot['position'].replace('_', ' ')})", style="bold")),
         )
 
-    def _bar(self) -> RenderableType:
+    def _bar(self, state: dict[str, Any]) -> RenderableType:
         name = "angle_deg" if "angle_deg" in self._live else "force_n"
         value = self._live.get(name)
+        gap = "" if state.get("warnings") and not _tall(state) else "\n"
         if value is None:
-            return Text("\n")
+            return Text(gap)
         full = _FULL_SCALE[name]
         cells = max(console.width - 22, 10)
         filled = int(min(max(value, 0.0) / full, 1.0) * cells)
         unit = "N" if name == "force_n" else "°"
-        return Text(f"\n{value:8.0f} {unit}  " + "█" * filled + "░" * (cells - filled) + "\n")
+        return Text(f"{gap}{value:8.0f} {unit}  " + "█" * filled + "░" * (cells - filled) + gap)
 
     def _faults(self) -> list[str]:
         return [
@@ -140,17 +143,37 @@ def _verdict(state: dict[str, Any]) -> RenderableType:
     unit = "N" if last["quantity"] == "peak_force_n" else "deg"
     value = "-" if last["value"] is None else f"{last['value']:.0f} {unit}"
     if last["valid"]:
-        return Align.center(Text(_large(f"{value} ok"), style="bold green"))
+        return Align.center(Text(_large(f"{value} ok", state), style="bold green"))
     reasons = [flag for flag in last["flags"] if flag in REJECTING] or last["flags"]
     why = ", ".join(flag.replace("_", " ") for flag in reasons)
     return Group(
-        Align.center(Text(_large("repeat"), style="bold red")),
+        Align.center(Text(_large("repeat", state), style="bold red")),
         Align.center(Text(f"{value}: {why}", style="bold red")),
     )
 
 
-def _large(text: str) -> str:
-    fits = console.height >= _TALL_ROWS and width(text) < console.width - 6
+def _warnings(state: dict[str, Any]) -> list[RenderableType]:
+    """Return the warnings below all else, so that they push no verdict off the screen."""
+    return [Text(line, style="bold yellow") for line in _warning_lines(state, tall=_tall(state))]
+
+
+def _warning_lines(state: dict[str, Any], *, tall: bool) -> list[str]:
+    lines = [f"* {line}" for line in state.get("warnings", ())]
+    most = _WARNINGS_SHOWN[tall]
+    if len(lines) <= most:
+        return lines
+    left_out = len(lines) - most + 1
+    return [*lines[: most - 1], f"* and {left_out} more: dynod calibrate list"]
+
+
+def _tall(state: dict[str, Any]) -> bool:
+    inside = max(console.width - 4, 1)
+    rows = sum(-(-len(line) // inside) for line in _warning_lines(state, tall=True))
+    return console.height >= _TALL_ROWS + rows
+
+
+def _large(text: str, state: dict[str, Any]) -> str:
+    fits = _tall(state) and width(text) < console.width - 6
     return big(text) if fits else text.upper()
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dynod.core.calibrated_range import angle_range_flags, force_range_flags
 from dynod.core.curve import make_curves
 from dynod.core.even import BoolArray
 from dynod.core.force import find_landmarks, force_metrics
@@ -92,7 +93,7 @@ def analyse(
     trusted carries a rejecting flag. A single reading is a peak force and nothing else.
     """
     if kind is Kind.ANGLE:
-        return _angle(recording, prepare(recording, calibration, settings), settings)
+        return _angle(recording, calibration, settings)
     case = ForceCase(recording, calibration, body_mass_kg, lever_arm_m, fallback_tare_n, hand_held)
     return analyse_forces([case], settings)[0]
 
@@ -223,8 +224,16 @@ def _finished(
     found = [*ready.flags, *flags]
     if case.hand_held and (peak_n or 0.0) > settings.tester_limit_n:
         found.append(Flag.TESTER_LIMITED)
+    found += _beyond(ready, peak_n)
     scaled = _scaled(kept, case.body_mass_kg, case.lever_arm_m)
     return _verdict(scaled, found, ready.tare_n, ready.origin, ready.signal, settings, notes=notes)
+
+
+def _beyond(ready: _Prepared, peak_n: float | None) -> list[Flag]:
+    sign = float(ready.case.recording.mount_sign)
+    tare_n = None if ready.tare_n is None else sign * ready.tare_n
+    peak_n = None if peak_n is None else sign * peak_n
+    return force_range_flags(sign * ready.signal.values, tare_n, peak_n, ready.case.calibration)
 
 
 def _tare(
@@ -262,9 +271,11 @@ def _scaled(
     return scaled
 
 
-def _angle(recording: Recording, signal: Signal, settings: AnalysisSettings) -> Analysis:
+def _angle(recording: Recording, calibration: Calibration, settings: AnalysisSettings) -> Analysis:
+    signal = prepare(recording, calibration, settings)
     before_s, _ = signal.before(recording.start_s)
     flags = [*signal.flags, *_preroll_flags(recording, signal, before_s, settings)]
+    flags += angle_range_flags(signal.values * float(recording.mount_sign), calibration)
     angles, moving = _limb_deg(recording, signal), _moving(recording, signal, settings)
     split = int(np.searchsorted(signal.t_s, recording.start_s, side="right"))
     early, late = slice(0, split), slice(split, None)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from dynod.model.calibration import Calibration, CalibrationStatus, Certificate
-from dynod.model.calibration_record import CalibrationReport, CertificateDetail
+from dynod.model.calibration_record import CalibrationReport, CertificateDetail, Verification
 from dynod.model.errors import UsageError
 
 
@@ -49,12 +49,14 @@ def judge_calibration(
     nominal_coefficients: tuple[float, ...],
     at: datetime,
     allow_nominal: bool,
+    verifications: Sequence[Verification] = (),
 ) -> Calibration:
     """Return the calibration of a unit at a moment.
 
     The unit's newest certificate that had begun by ``at`` counts: certified, expired or revoked.
     Without one the profile's nominal scale is applied, as ``nominal`` where the station allows
     it, else as ``none``. An expired or revoked certificate never falls back to nominal.
+    ``verifications`` are checks of any units, those that count most last.
     """
     own = [
         item
@@ -65,7 +67,8 @@ def judge_calibration(
     ]
     if not own:
         status = CalibrationStatus.NOMINAL if allow_nominal else CalibrationStatus.NONE
-        return Calibration(status, nominal_coefficients)
+        failed = _failed(verifications, profile, serial_number, None)
+        return Calibration(status, nominal_coefficients, verification_failed=failed)
     newest = max(own, key=lambda item: (item.valid_from, item.valid_until))
     return Calibration(
         _status(newest, at),
@@ -76,7 +79,42 @@ def judge_calibration(
         range_high=newest.range_high,
         uncertainty=newest.uncertainty,
         unshared=newest.unshared,
+        verification_failed=_failed(verifications, profile, serial_number, newest.certificate_id),
     )
+
+
+def checks_under(
+    verifications: Sequence[Verification],
+    *,
+    profile: str,
+    serial_number: str | None,
+    certificate_id: str | None,
+) -> tuple[Verification, ...]:
+    """Return the checks of a unit that were made under a certificate (None: the nominal scale).
+
+    They keep their order.
+    """
+    wanted = (profile, serial_number, certificate_id)
+    return tuple(
+        item
+        for item in verifications
+        if (item.profile, item.serial_number, item.certificate_id) == wanted
+    )
+
+
+def _failed(
+    verifications: Sequence[Verification],
+    profile: str,
+    serial_number: str | None,
+    certificate_id: str | None,
+) -> bool:
+    own = checks_under(
+        verifications,
+        profile=profile,
+        serial_number=serial_number,
+        certificate_id=certificate_id,
+    )
+    return bool(own) and not own[-1].result.passed
 
 
 def _status(certificate: Certificate, at: datetime) -> CalibrationStatus:

@@ -50,7 +50,8 @@ def prepare(recording: Recording, calibration: Calibration, settings: AnalysisSe
     """Return a recording's samples in N or deg, with the flags that the samples themselves earn.
 
     Samples that are no measurement are left out, each with its flag; a number that is not finite,
-    or beyond any device, although the device called it a measurement counts as saturated.
+    or beyond any device, although the device called it a measurement counts as saturated. What
+    lies beyond the calibrated range is for the result's own kind to say (`core.calibrated_range`).
     """
     block = recording.block
     with np.errstate(over="ignore", invalid="ignore"):
@@ -64,9 +65,7 @@ def prepare(recording: Recording, calibration: Calibration, settings: AnalysisSe
         if np.any(measured & ~sane):
             flags.append(Flag.SATURATED)
         t_s, values = t_s[measured & sane], values[measured & sane]
-    if calibration.status in _CALIBRATION_FLAGS:
-        flags.append(_CALIBRATION_FLAGS[calibration.status])
-    flags += _range_flags(values, calibration)
+    flags += calibration_flags(calibration)
     base = time_base(t_s, settings)
     flags += base.flags
     if base.keep is not None:
@@ -83,7 +82,8 @@ def status_flags(status: StatusArray) -> list[Flag]:
     return [flag for bit, flag in _STATUS_FLAGS.items() if seen & bit]
 
 
-def _range_flags(units: FloatArray, calibration: Calibration) -> list[Flag]:
-    if not len(units) or calibration.range_high is None:
-        return []
-    return [Flag.BEYOND_CALIBRATION] if float(np.max(units)) > calibration.range_high else []
+def calibration_flags(calibration: Calibration) -> list[Flag]:
+    """Return what a calibration says about every result that rests on it."""
+    own = _CALIBRATION_FLAGS.get(calibration.status)
+    flags = [] if own is None else [own]
+    return [*flags, Flag.VERIFICATION_FAILED] if calibration.verification_failed else flags

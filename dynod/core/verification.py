@@ -52,12 +52,12 @@ def drift(history: Sequence[Check], *, resolution: float, in_a_row: int = IN_A_R
     A warning comes when the last ``in_a_row`` moves from check to check all went one way, each by
     more than ``resolution`` (N or deg), though every check may still pass. Errors of a force are
     taken relative, so that checks with different weights compare. Checks with a number that is not
-    finite are left out. Raises UsageError for checks of both kinds.
+    finite, or of a force without a load, are left out. Raises UsageError for checks of both kinds.
     """
     if len({check.kind for check in history}) > 1:
         raise UsageError("force and angle checks do not make one trend")
     checks = sorted(
-        (check for check in history if np.isfinite(check.error) and np.isfinite(check.zero)),
+        (check for check in history if _comparable(check)),
         key=lambda check: check.at,
     )
     if not checks:
@@ -80,6 +80,11 @@ def drift(history: Sequence[Check], *, resolution: float, in_a_row: int = IN_A_R
         zero_per_week=_slope(weeks, zeros),
         warnings=tuple(line for line in warnings if line is not None),
     )
+
+
+def _comparable(check: Check) -> bool:
+    loaded = check.kind is Kind.ANGLE or check.reference != 0.0
+    return loaded and bool(np.isfinite(check.error) and np.isfinite(check.zero))
 
 
 def _within(value: float, limit: float) -> bool:

@@ -6,12 +6,16 @@ from datetime import datetime
 
 import numpy as np
 
-from dynod.core.calibration import judge_calibration
+from dynod.core.calibrated_range import angle_range_flags
+from dynod.core.calibration import checks_under, judge_calibration
 from dynod.core.settings import AnalysisSettings
+from dynod.core.signal import calibration_flags
+from dynod.core.standing import drift_lines, standing
 from dynod.core.tare import quiet_second
 from dynod.daemon.device import DeviceRunner
 from dynod.model.calibration import Calibration, Certificate
 from dynod.model.calibration_record import Verification
+from dynod.model.calibration_standing import Standing
 from dynod.model.clinical import Kind
 from dynod.model.device import Role, Trigger
 from dynod.model.errors import DeviceError
@@ -62,6 +66,9 @@ class StationDevices:
         self._allow_nominal = allow_nominal
         self._latest_time = latest_time
         self._tares_n: dict[str, tuple[int, float]] = {}
+        # Only the shelf changes them, and displays ask for them at every press.
+        self._drifts: dict[tuple[str, str | None], tuple[str, ...]] = {}
+        self._pelvis_calibration: Calibration | None = None
 
     def __getitem__(self, device_id: str) -> DeviceRunner:
         return self._runners[device_id]
@@ -75,6 +82,7 @@ class StationDevices:
         """Judge from now on by these certificates and checks; a running trial keeps its own."""
         self._certificates = certificates
         self._verifications = verifications
+        self._drifts.clear()
 
     def find(self, device_id: object, port: object) -> DeviceRunner:
         """Return the device of an id, or the one that is looked for on a port.
@@ -140,15 +148,65 @@ class StationDevices:
         clock battery boots in the past (docs/design.md, section 3, rule 5).
         """
         runner = self[device_id]
-        self._latest_time = max(now.wall, self._latest_time)
         return judge_calibration(
             self._certificates,
             profile=runner.identity.profile,
             serial_number=runner.identity.serial_number,
             nominal_coefficients=runner.profile.nominal_coefficients,
-            at=self._latest_time,
+            at=self._judged_at(now),
             allow_nominal=self._allow_nominal and runner.profile.has_nominal_scale,
+            verifications=self._verifications,
         )
+
+    def stored_at(self, moment: datetime) -> None:
+        """Hear that something was stored with this time: no clock is believed to be before it."""
+        self._latest_time = max(moment, self._latest_time)
+
+    def fix_calibration(self, device_id: str, now: Instant) -> Calibration:
+        """Let the trial that begins now on a device keep the calibrations of now; return its own.
+
+        Where a second inclinometer sits on the pelvis, its calibration counts as well.
+        """
+        calibration = self.calibration(device_id, now)
+        self[device_id].stream.recorder.set_calibration(calibration)
+        pelvis = self._pelvis()
+        if pelvis is not None and self[device_id].identity.kind is Kind.ANGLE:
+            behind = self.calibration(pelvis.identity.device_id, now)
+            pelvis.stream.recorder.set_calibration(behind)
+            self._pelvis_calibration = behind
+        return calibration
+
+    def standing(self, device_id: str, now: Instant) -> Standing:
+        """Return how a device's calibration stands, by the time that `calibration` goes by."""
+        identity = self[device_id].identity
+        calibration = self.calibration(device_id, now)
+        checks = checks_under(
+            self._verifications,
+            profile=identity.profile,
+            serial_number=identity.serial_number,
+            certificate_id=calibration.certificate_id,
+        )
+        drifting = self._drifts.get(key := (device_id, calibration.certificate_id))
+        if drifting is None:
+            drifting = self._drifts[key] = drift_lines(checks)
+        return standing(
+            calibration,
+            checks,
+            at=self._judged_at(now),
+            drifting=drifting,
+            has_serial_number=identity.serial_number is not None,
+        )
+
+    def warnings(self, now: Instant) -> tuple[str, ...]:
+        """Return what the devices' calibrations are in want of, a line each."""
+        return tuple(
+            f"{device_id}: {line}"
+            for device_id in self._runners
+            for line in self.standing(device_id, now).warnings
+        )
+
+    def _judged_at(self, now: Instant) -> datetime:
+        return max(now.wall, self._latest_time)
 
     def fallback_tare_n(self, device_id: str) -> float | None:
         """Return the last ``tare`` command's value, while the stream it was taken in lasts."""
@@ -174,7 +232,26 @@ class StationDevices:
 
     def with_pelvis(self, recording: Recording, device_id: str) -> Recording:
         """Add the second inclinometer's angle at the times of a range-of-motion recording."""
-        pelvis = next(
+        pelvis = self._pelvis()
+        if pelvis is None or self[device_id].identity.kind is not Kind.ANGLE:
+            return recording
+        block = pelvis.stream.recorder.history()
+        shift_s = self._shift_s(device_id, pelvis)
+        if not pelvis.streaming or shift_s is None or not len(block):
+            return replace(recording, flags=(*recording.flags, Flag.DISCONNECT))
+        shown = pelvis.stream.recorder.newtons(block)
+        angles = np.rad2deg(np.unwrap(np.deg2rad(shown)))
+        at_limb = np.interp(recording.block.t_s + shift_s, block.t_s, angles)
+        flags = [*recording.flags]
+        if self._pelvis_calibration is not None:
+            sign = float(pelvis.stream.recorder.source.mount_sign)
+            flags += calibration_flags(self._pelvis_calibration)
+            flags += angle_range_flags(sign * shown, self._pelvis_calibration)
+        return replace(recording, pelvis_deg=at_limb, flags=tuple(flags))
+
+    def _pelvis(self) -> DeviceRunner | None:
+        """Return the second inclinometer, where one is configured."""
+        return next(
             (
                 runner
                 for runner in self
@@ -182,15 +259,6 @@ class StationDevices:
             ),
             None,
         )
-        if pelvis is None or self[device_id].identity.kind is not Kind.ANGLE:
-            return recording
-        block = pelvis.stream.recorder.history()
-        shift_s = self._shift_s(device_id, pelvis)
-        if not pelvis.streaming or shift_s is None or not len(block):
-            return replace(recording, flags=(*recording.flags, Flag.DISCONNECT))
-        angles = np.rad2deg(np.unwrap(np.deg2rad(pelvis.stream.recorder.newtons(block))))
-        at_limb = np.interp(recording.block.t_s + shift_s, block.t_s, angles)
-        return replace(recording, pelvis_deg=at_limb)
 
     def _shift_s(self, device_id: str, other: DeviceRunner) -> float | None:
         """Return what turns a device's stream time into another's."""

@@ -15,6 +15,7 @@ from dynod.publish.broker import Outgoing
 from dynod.publish.messages import StationState
 from dynod.publish.render_state import (
     Counts,
+    Remarks,
     render_device_status,
     render_live,
     render_session_state,
@@ -76,7 +77,7 @@ class Displays:
             next_slot=state.next,
             rest_until=None if state.phase is Phase.RECORDING else state.rest_until,
             last_trial=state.last_trial,
-            problem=state.problem,
+            remarks=Remarks(state.problem, self._devices.warnings(instant())),
         )
         return Outgoing(self._letterhead.topics.session_state, payload, retain=True)
 
@@ -88,7 +89,7 @@ class Displays:
             at=_now(),
             stream=self._letterhead.stream,
             profile=runner.identity.profile,
-            calibration=self._devices.calibration(device_id, instant()),
+            standing=self._devices.standing(device_id, instant()),
             fault=runner.status.fault,
         )
         return Outgoing(self._letterhead.topics.device_status(device_id), payload, retain=True)

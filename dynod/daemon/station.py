@@ -165,6 +165,7 @@ class Station:
         now = instant()
         ready = prepare_change(result.change, session, self._letterhead, now.wall, stored)
         await self._writer.call(self._writer.store.commit, ready.change)
+        self._devices.stored_at(now.wall)
         for listener in self.committed:
             listener(ready.sealed)
         await asyncio.sleep(0)  # what was committed goes out before any display is drawn
@@ -224,9 +225,7 @@ class Station:
 
     def _fix_calibration(self, device_id: str) -> None:
         """Let the trial that begins now keep the calibration of now."""
-        calibration = self._devices.calibration(device_id, instant())
-        self._devices[device_id].stream.recorder.set_calibration(calibration)
-        self._take = _Take(calibration)
+        self._take = _Take(self._devices.fix_calibration(device_id, instant()))
 
     def _end_recording(self, effect: EndRecording, at: StreamMoment | None) -> None:
         recorder = self._devices[effect.device_id].stream.recorder

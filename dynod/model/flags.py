@@ -45,6 +45,7 @@ class Flag(StrEnum):
     CALIBRATION_EXPIRED = "calibration_expired"
     CALIBRATION_REVOKED = "calibration_revoked"
     NO_CALIBRATION = "no_calibration"
+    VERIFICATION_FAILED = "verification_failed"
     DISCARDED = "discarded"
     # on deficits
     LEVER_ARM_MISSING = "lever_arm_missing"
@@ -76,6 +77,7 @@ REJECTING: frozenset[Flag] = frozenset(
         Flag.CALIBRATION_EXPIRED,
         Flag.CALIBRATION_REVOKED,
         Flag.NO_CALIBRATION,
+        Flag.VERIFICATION_FAILED,
         Flag.DISCARDED,
     }
 )

@@ -40,7 +40,13 @@ _DEVICE_STATUS = {
     **_STATE,
     "state": "streaming",
     "profile": "chronojump_force_sensor",
-    "calibration": {"status": "certified", "valid_until": "2027-01-15T00:00:00.000Z"},
+    "calibration": {
+        "status": "certified",
+        "valid_until": "2026-03-10T23:59:59.999Z",
+        "expires_in_days": 8,
+        "verification": {"at": "2026-02-27T07:40:00.000Z", "passed": True},
+        "warning": "its certificate expires on 2026-03-10, in 8 days; calibrate it",
+    },
 }
 _SESSION_STATE = {
     "schema": "dynod.session_state/1",
@@ -66,6 +72,7 @@ _SESSION_STATE = {
         "quantity": "peak_force_n",
         "value": 118.0,
     },
+    "warnings": ["hhd-1: its certificate expires on 2026-03-10, in 8 days; calibrate it"],
 }
 _IDLE = {
     "schema": "dynod.session_state/1",
@@ -126,6 +133,7 @@ _FORCE_TRIAL = {
     },
     "sample_rate_hz": 82.4,
     "tare_n": 2.5,
+    "tare_origin": "preroll",
 }
 _ANGLE_TRIAL = {
     "schema": "dynod.trial/1",

@@ -83,11 +83,24 @@ class StatusMessage(StateMessage):
     """How often input was refused since the start, by reason."""
 
 
+class VerificationPart(Message):
+    """A check of a unit with a known weight or angle. Not passed: its trials do not count."""
+
+    at: Timestamp
+    passed: bool
+
+
 class CalibrationPart(Message):
     """On what ground a device's number would be believed now."""
 
     status: CalibrationStatus
     valid_until: OptionalKey[Timestamp] = None
+    expires_in_days: OptionalKey[Count] = None
+    """Days by UTC to the last one of a certificate in force."""
+    verification: OptionalKey[VerificationPart] = None
+    """The last check of the unit on this ground."""
+    warning: OptionalKey[str] = None
+    """What is or soon will be in the way of valid trials, and what to do about it."""
 
 
 class DeviceStatusMessage(StateMessage):
@@ -140,6 +153,8 @@ class SessionStateMessage(StateMessage):
     last_trial: LastTrialPart | None
     problem: OptionalKey[str] = None
     """What went wrong last, in words for the therapist."""
+    warnings: OptionalKey[tuple[str, ...]] = None
+    """What the devices' calibrations are in want of, a line each that begins with the device."""
 
 
 class LiveMessage(Message):

@@ -61,9 +61,10 @@ def finite(value: float | None) -> float | None:
 def render_trial(trial: Trial, session: Session, envelope: Envelope) -> bytes:
     """Return the message of a trial. Raises ValueError when the session has no patient."""
     test = trial.slot.test
-    zero: dict[str, Any] = {
-        "zero_deg" if test.kind is Kind.ANGLE else "tare_n": finite(trial.analysis.tare_n)
-    }
+    offset = finite(trial.analysis.tare_n)
+    zero: dict[str, Any] = {"tare_n": offset, "tare_origin": trial.analysis.tare_origin}
+    if test.kind is Kind.ANGLE:
+        zero = {"zero_deg": offset}
     return TrialMessage(
         schema="dynod.trial/1",
         **_envelope(trial, session, envelope),

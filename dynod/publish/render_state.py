@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from dynod.model.calibration import Calibration
+from dynod.model.calibration_standing import Standing
 from dynod.model.clinical import Kind, Slot
 from dynod.model.device import DeviceState
 from dynod.model.session import Phase, Session
@@ -20,8 +20,20 @@ from dynod.publish.messages import (
     SessionStateMessage,
     StationState,
     StatusMessage,
+    VerificationPart,
 )
 from dynod.publish.render import finite, quantity_of
+
+
+@dataclass(frozen=True, slots=True)
+class Remarks:
+    """What a display says besides where the session stands: what went wrong last, and warnings."""
+
+    problem: str | None = None
+    warnings: tuple[str, ...] = ()
+
+
+NO_REMARKS = Remarks()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +73,7 @@ def render_device_status(
     at: datetime,
     stream: str,
     profile: str,
-    calibration: Calibration,
+    standing: Standing,
     fault: str | None = None,
 ) -> bytes:
     """Return a device's retained status; ``fault`` is for the technician's eyes."""
@@ -71,9 +83,20 @@ def render_device_status(
         stream=UUID(stream),
         state=state,
         profile=profile,
-        calibration=CalibrationPart(status=calibration.status, valid_until=calibration.valid_until),
+        calibration=_calibration(standing),
         fault=fault,
     ).to_json()
+
+
+def _calibration(standing: Standing) -> CalibrationPart:
+    check = standing.last_check
+    return CalibrationPart(
+        status=standing.calibration.status,
+        valid_until=standing.calibration.valid_until,
+        expires_in_days=standing.expires_in_days,
+        verification=None if check is None else VerificationPart(at=check.at, passed=check.passed),
+        warning="; ".join(standing.warnings) or None,
+    )
 
 
 def render_session_state(
@@ -85,7 +108,7 @@ def render_session_state(
     next_slot: Slot | None = None,
     rest_until: datetime | None = None,
     last_trial: Trial | None = None,
-    problem: str | None = None,
+    remarks: Remarks = NO_REMARKS,
 ) -> bytes:
     """Return the retained state of the session, without the patient."""
     return SessionStateMessage(
@@ -98,7 +121,8 @@ def render_session_state(
         phase=phase,
         next=_next(next_slot, rest_until) if next_slot else None,
         last_trial=_last_trial(last_trial) if last_trial else None,
-        problem=problem,
+        problem=remarks.problem,
+        warnings=remarks.warnings or None,
     ).to_json()
 
 

@@ -8,7 +8,7 @@ from dynod.model.calibration import CalibrationStatus
 from dynod.model.clinical import Contraction, Fixation, InvolvedSide, Movement, Side
 from dynod.model.deficit import Classification, Consistency, IntervalKind, Reason, Summary
 from dynod.model.flags import Flag
-from dynod.model.trial import ResultStatus
+from dynod.model.trial import ResultStatus, TareOrigin
 from dynod.publish.fields import (
     TEXT_LENGTH,
     IdentifierPart,
@@ -170,6 +170,8 @@ class TrialMessage(ResultMessage):
     """Measured rate."""
     tare_n: float | None = None
     """What was subtracted from the force; null when there was no baseline, absent for an angle."""
+    tare_origin: OptionalKey[TareOrigin] = None
+    """Where the tare of a force came from; ``gauge``: 0 N, the gauge was zeroed on itself."""
     zero_deg: float | None = None
     """The neutral position that the angle was measured from; absent for a force."""
     pain_nrs: OptionalKey[Annotated[int, Field(ge=0, le=10)]] = None

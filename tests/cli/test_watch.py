@@ -139,6 +139,11 @@ class Display:
         return self.lines(("session/state", state(phase, **other)))
 
 
+def joined(lines: list[str]) -> str:
+    """What stands in the panel, as if its lines had not been broken."""
+    return " ".join(line.strip(" │") for line in lines)
+
+
 def shows_big(lines: list[str], word: str) -> bool:
     """Whether the five rows of a word stand below each other."""
     rows = [row.strip() for row in big(word).splitlines()]
@@ -197,6 +202,50 @@ def test_verdict_problem_and_fault_are_all_on_the_screen(display: Display, movem
     )
     for text in ("93 N: gap", "! storage: full", "! hhd-1: no such port", "12 N"):
         assert any(text in line for line in lines), text
+
+
+WARNINGS = (
+    "hhd-1: its certificate expires on 2026-12-03, in 8 days; calibrate it",
+    "tilt-1: its last check was failed on 2026-11-20: trials do not count until a check is passed",
+)
+
+
+@SIZES
+@pytest.mark.parametrize("movement", ["hip_abduction", "hip_external_rotation"])
+def test_warnings_are_on_the_screen_and_hide_no_verdict(display: Display, movement: str) -> None:
+    lines = display.lines(
+        ("devices/hhd-1/status", {"state": "absent", "fault": "no such port"}),
+        (
+            "session/state",
+            state(
+                next=slot(movement),
+                last_trial=verdict(1, "verification_failed"),
+                problem="storage: full",
+                warnings=list(WARNINGS),
+            ),
+        ),
+        ("live/hhd-1", {"force_n": 12.0}),
+    )
+    shown = joined(lines)
+    for text in (
+        "93 N: verification failed",
+        "! storage: full",
+        "! hhd-1: no such port",
+        *WARNINGS,
+    ):
+        assert text in shown
+
+
+@SIZES
+def test_of_many_warnings_the_first_are_shown_and_the_others_counted(
+    display: Display, size: tuple[int, int]
+) -> None:
+    many = [f"hhd-{number}: no certificate: trials do not count" for number in range(1, 7)]
+    lines = display.state(last_trial=verdict(1, "no_calibration"), warnings=many)
+    shown = joined(lines)
+    assert "93 N: no calibration" in shown
+    assert many[0] in shown
+    assert f"and {3 if size[1] >= 40 else 5} more: dynod calibrate list" in shown
 
 
 @SIZES

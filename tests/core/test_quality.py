@@ -85,6 +85,41 @@ def test_a_load_beyond_the_calibrated_range_warns(
     assert analysis.valid
 
 
+@pytest.mark.parametrize(
+    ("low_n", "high_n", "rest_n", "flags"),
+    [
+        (50.0, 500.0, 0.0, ()),  # rests at zero, below the smallest load, as every pull
+        (50.0, 500.0, -20.0, ()),
+        (410.0, 500.0, 0.0, (Flag.BEYOND_CALIBRATION,)),  # the result is below every load
+        (0.0, 390.0, -20.0, (Flag.BEYOND_CALIBRATION,)),  # reads 380 N, and says 400 N
+        (0.0, 410.0, 20.0, (Flag.BEYOND_CALIBRATION,)),  # reads 420 N, and says 400 N
+        (-10.0, 500.0, -20.0, (Flag.BEYOND_CALIBRATION,)),
+        (-30.0, 500.0, -20.0, ()),
+        (-500.0, -10.0, 0.0, (Flag.BEYOND_CALIBRATION,)),  # calibrated for pulling only
+    ],
+)
+def test_a_force_is_held_against_both_ends_of_the_range(
+    low_n: float, high_n: float, rest_n: float, flags: tuple[Flag, ...]
+) -> None:
+    t_s = grid(5.5, 100.0)
+    calibration = replace(CERTIFIED, range_low=low_n, range_high=high_n)
+    newtons = trapezoid(t_s, peak_n=400.0) + rest_n
+    assert analysed(t_s, newtons, calibration=calibration).flags == flags
+
+
+def test_a_failed_check_rejects_whatever_the_certificate_says() -> None:
+    t_s = grid(5.5, 100.0)
+    failed = replace(CERTIFIED, verification_failed=True)
+    analysis = analysed(t_s, trapezoid(t_s), calibration=failed)
+    assert analysis.flags == (Flag.VERIFICATION_FAILED,)
+    assert not analysis.valid
+    expired = replace(failed, status=CalibrationStatus.EXPIRED)
+    assert analysed(t_s, trapezoid(t_s), calibration=expired).flags == (
+        Flag.CALIBRATION_EXPIRED,
+        Flag.VERIFICATION_FAILED,
+    )
+
+
 def test_without_a_quiet_preroll_and_without_the_tare_command_a_trial_is_invalid() -> None:
     analysis = noisy_preroll(None)
     assert analysis.flags == (Flag.NO_BASELINE,)

@@ -343,3 +343,23 @@ def test_accelerations_belong_to_the_samples_that_are_left() -> None:
     analysis = measured(wild, acceleration_g=accelerated((2.0, 3.9)))
     assert analysis.metrics["angle_deg"] == pytest.approx(45.0)
     assert Flag.MOVING not in analysis.flags
+
+
+@pytest.mark.parametrize(
+    ("low_deg", "high_deg", "mount_sign", "flags"),
+    [
+        (-10.0, 50.0, 1, ()),
+        (-10.0, 40.0, 1, (Flag.BEYOND_CALIBRATION,)),
+        (5.0, 50.0, 1, (Flag.BEYOND_CALIBRATION,)),
+        (-10.0, 50.0, -1, ()),  # the certificate is of the device, however it is mounted
+        (-50.0, 10.0, -1, (Flag.BEYOND_CALIBRATION,)),
+    ],
+)
+def test_an_angle_outside_the_calibrated_range_warns(
+    low_deg: float, high_deg: float, mount_sign: int, flags: tuple[Flag, ...]
+) -> None:
+    """The device goes from 2° to 47°."""
+    calibration = replace(CERTIFIED, range_low=low_deg, range_high=high_deg)
+    analysis = measured(MOVED_DEG + 2.0, mount_sign=mount_sign, calibration=calibration)
+    assert analysis.flags == flags
+    assert analysis.valid

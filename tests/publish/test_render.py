@@ -104,6 +104,7 @@ def test_a_trial_of_force() -> None:
         },
         "sample_rate_hz": 82.25,
         "tare_n": 2.5,
+        "tare_origin": "preroll",
     }
 
 

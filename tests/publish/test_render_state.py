@@ -10,6 +10,7 @@ import jsonschema
 import pytest
 
 from dynod.model.calibration import Calibration, CalibrationStatus
+from dynod.model.calibration_standing import LastCheck, Standing
 from dynod.model.clinical import Kind, Side, Slot
 from dynod.model.device import DeviceState
 from dynod.model.flags import Flag
@@ -19,6 +20,7 @@ from dynod.publish.commands import reply_ok
 from dynod.publish.messages import StationState
 from dynod.publish.render_state import (
     Counts,
+    Remarks,
     render_device_status,
     render_live,
     render_session_state,
@@ -78,7 +80,7 @@ def test_the_last_will_makes_no_claim_about_counts() -> None:
 
 def test_a_device_that_streams() -> None:
     payload = render_device_status(
-        DeviceState.STREAMING, at=AT, stream=STREAM, profile="demo", calibration=CERTIFIED
+        DeviceState.STREAMING, at=AT, stream=STREAM, profile="demo", standing=Standing(CERTIFIED)
     )
     assert read(payload) == {
         "schema": "dynod.device_status/1",
@@ -96,7 +98,7 @@ def test_a_device_that_is_not_there() -> None:
         at=AT,
         stream=STREAM,
         profile="demo",
-        calibration=nothing,
+        standing=Standing(nothing),
         fault="no such port",
     )
     message = read(payload)
@@ -127,7 +129,7 @@ def test_between_two_trials() -> None:
         next_slot=NEXT,
         rest_until=AT,
         last_trial=last,
-        problem="no force device is streaming",
+        remarks=Remarks("no force device is streaming"),
     )
     assert b"P-1042" not in payload
     assert read(payload) == {
@@ -166,6 +168,41 @@ def test_a_session_without_a_patient_is_not_assigned() -> None:
     assert message["assigned"] is False
     assert "rest_until" not in message["next"]
     assert "problem" not in message
+    assert "warnings" not in message
+
+
+def test_a_device_with_a_failed_check_and_a_certificate_that_ends_soon() -> None:
+    standing = Standing(
+        replace(CERTIFIED, verification_failed=True),
+        expires_in_days=8,
+        last_check=LastCheck(AT, passed=False),
+        warnings=("expires soon", "its last check was failed"),
+    )
+    payload = render_device_status(
+        DeviceState.STREAMING, at=AT, stream=STREAM, profile="demo", standing=standing
+    )
+    assert read(payload)["calibration"] == {
+        "status": "certified",
+        "valid_until": "2027-01-15T00:00:00.000Z",
+        "expires_in_days": 8,
+        "verification": {"at": "2026-03-02T09:15:00.000Z", "passed": False},
+        "warning": "expires soon; its last check was failed",
+    }
+
+
+def test_warnings_are_told_beside_the_verdict() -> None:
+    payload = render_session_state(
+        Phase.READY,
+        at=AT,
+        stream=STREAM,
+        session=SESSION,
+        next_slot=NEXT,
+        last_trial=trial(Kind.FORCE, analysis({"peak_force_n": 118.5})),
+        remarks=Remarks(warnings=("hhd-1: no certificate", "tilt-1: expires soon")),
+    )
+    message = read(payload)
+    assert message["warnings"] == ["hhd-1: no certificate", "tilt-1: expires soon"]
+    assert message["last_trial"]["valid"]
 
 
 @pytest.mark.parametrize(
@@ -221,7 +258,11 @@ def test_status_get_answers_with_what_is_retained() -> None:
     state = json.loads(render_session_state(Phase.IDLE, at=AT, stream=STREAM))
     device = json.loads(
         render_device_status(
-            DeviceState.STREAMING, at=AT, stream=STREAM, profile="demo", calibration=CERTIFIED
+            DeviceState.STREAMING,
+            at=AT,
+            stream=STREAM,
+            profile="demo",
+            standing=Standing(CERTIFIED),
         )
     )
     reply = read(
