@@ -1,71 +1,127 @@
-"""The certificates and checks of a station, for the commands that read or add to them."""
+"""The certificates and checks of a station, for the commands that read or add to them.
+
+A running daemon is asked and goes by every change at once; where none runs, the database itself is
+opened under the daemon's lock.
+"""
 
 import getpass
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from dynod.config.certificates import load_certificates
-from dynod.config.load import load_config
+from dynod.config.certificate_text import certificate_text
+from dynod.config.site import load_site
+from dynod.daemon.control_client import ControlClient, DaemonNotRunningError
+from dynod.daemon.shelf import CHANGES, StoredShelf
 from dynod.model.calibration import Certificate
 from dynod.model.calibration_record import Verification
+from dynod.model.device import DeviceIdentity
+from dynod.model.errors import ConfigError, DeviceError, DynodError, StorageError, UsageError
+from dynod.store.codec import from_json, to_json
 from dynod.store.store import Store
+
+_ERRORS: Mapping[object, type[DynodError]] = {
+    error.exit_code: error for error in (UsageError, ConfigError, DeviceError, StorageError)
+}
 
 
 class Shelf:
-    """Certificates and checks, in the database of a station.
+    """Certificates and checks of a station.
 
-    Each method goes to the database on its own, so that a shelf may be kept open for long.
+    Each method asks on its own, so that a shelf may be kept open for long. All raise StorageError
+    when the database cannot be read or written.
     """
 
     def __init__(self, config_path: Path) -> None:
-        self._folder = config_path.parent
-        self._database = load_config(config_path, os.environ).storage.path
+        site = load_site(config_path, os.environ)
+        self._config = site.config
+        self._beside = site.certificates
+        self._devices = tuple(
+            DeviceIdentity(
+                device.id, device.profile, site.profiles[device.profile].kind, device.serial_number
+            )
+            for device in site.config.devices
+        )
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a row for each certificate, as `dynod.daemon.shelf.certificate_rows`."""
+        rows: list[dict[str, Any]] = self._ask("list")
+        return rows
 
     def certificates(self) -> tuple[Certificate, ...]:
         """Return every certificate, in the order of adding, revocations included."""
-        with self._store() as store:
-            return store.certificates()
+        return tuple(from_json(Certificate, json.dumps(row)) for row in self._ask("certificates"))
 
     def verifications(self, profile: str, serial_number: str) -> tuple[Verification, ...]:
-        """Return the checks of a unit by time, newest last."""
-        with self._store() as store:
-            return store.verifications(profile, serial_number)
+        """Return the checks of a unit in the order of storing, newest last."""
+        rows = self._ask("verifications", profile=profile, serial_number=serial_number)
+        return tuple(from_json(Verification, json.dumps(row)) for row in rows)
 
-    def add_certificate(self, certificate: Certificate) -> bool:
+    def add_certificate(self, certificate: Certificate, *, any_unit: bool = False) -> bool:
         """Add a certificate; return False when it is there already.
 
-        Raises StorageError when its id is stored with other content.
+        Raises StorageError when its id is stored with other content, and UsageError when it is of
+        no configured device, unless ``any_unit``.
         """
-        with self._store() as store:
-            return bool(store.add_certificates([certificate], datetime.now(UTC), user_name()))
+        text = certificate_text(certificate)
+        answer = self._ask("add", certificate=text, any_unit=any_unit, who=user_name())
+        return bool(answer["added"])
 
     def add_verification(self, verification: Verification) -> None:
         """Add a check. Raises UsageError when its readings are no numbers."""
-        with self._store() as store:
-            store.add_verification(verification)
+        self._ask("verify", verification=_plain(verification))
 
     def revoke(self, certificate_id: str, reason: str, by: str) -> None:
         """Revoke a certificate. Raises UsageError when there is none or it is revoked already."""
-        with self._store() as store:
-            store.revoke_certificate(certificate_id, reason, datetime.now(UTC), by)
+        self._ask("revoke", certificate_id=certificate_id, reason=reason, who=by)
 
-    @contextmanager
-    def _store(self) -> Iterator[Store]:
-        now = datetime.now(UTC)
-        with Store.open(self._database, now=now) as store:
-            store.add_certificates(load_certificates(self._folder), now)
-            yield store
+    def note_export(self, certificate_id: str) -> None:
+        """Write down that a certificate was exported by whoever is at the keyboard."""
+        self._ask("exported", certificate_id=certificate_id, who=user_name())
+
+    def _ask(self, action: str, **fields: object) -> Any:
+        request = {"op": "calibration", "action": action, **fields}
+        try:
+            client = ControlClient(self._config.control.socket)
+        except DaemonNotRunningError:
+            return self._answer(request)
+        with client:
+            reply: dict[str, Any] = client.ask(request)
+        if not reply.get("ok"):
+            error = reply["error"]
+            raise _ERRORS.get(error.get("exit_code"), UsageError)(error["message"])
+        return reply["answer"]
+
+    def _answer(self, request: Mapping[str, object]) -> object:
+        """Answer as the daemon would, on the database itself."""
+        path, now = self._config.storage.path, datetime.now(UTC)
+        writes = request["action"] in CHANGES
+        if not writes and not path.exists():
+            return StoredShelf(None, self._devices, self._beside).answer(request, now)
+        with Store.open(path, now=now, readonly=not writes) as store:
+            return StoredShelf(store, self._devices, self._beside).answer(request, now)
 
 
 @contextmanager
 def open_shelf(config_path: Path) -> Iterator[Shelf]:
-    """Give the shelf of a station. Raises ConfigError for a config that cannot be read."""
+    """Give the shelf of a station. Raises ConfigError for a config that cannot be used."""
     yield Shelf(config_path)
 
 
 def user_name() -> str:
     """Return who is at the keyboard, as the operating system names them."""
-    return os.environ.get("SUDO_USER") or getpass.getuser()
+    try:
+        return os.environ.get("SUDO_USER") or getpass.getuser()
+    except (OSError, KeyError):  # nobody has this number
+        return f"user {os.getuid()}"
+
+
+def _plain(record: object) -> object:
+    try:
+        return json.loads(to_json(record))
+    except ValueError:
+        raise UsageError("a check without a reading cannot be kept; take it again") from None
