@@ -3,9 +3,10 @@
 One JSON object a line, both ways. A request names an operation: ``{"op": "command", "name": …,
 "payload": {…}}`` gets one reply as on MQTT; ``{"op": "watch"}`` gets every retained message and
 the live values, ``{"topic": …, "payload": …}``, until the client hangs up; ``{"op": "query",
-"what": …}`` reads the store; ``{"op": "lease", "device": …}`` (or ``"port"``) has the daemon let go
-of a device until the client hangs up; ``{"op": "reanalyse", …}`` gets a line for every step until
-one has ``end`` or ``error``, and stops early when the client says no more.
+"what": …}`` reads the store; ``{"op": "calibration", "action": …}`` is about certificates and
+checks (`dynod.daemon.shelf`); ``{"op": "lease", "device": …}`` (or ``"port"``) has the daemon let
+go of a device until the client hangs up; ``{"op": "reanalyse", …}`` gets a line for every step
+until one has ``end`` or ``error``, and stops early when the client says no more.
 """
 
 import asyncio
@@ -25,7 +26,7 @@ from dynod.model.errors import ConfigError, DynodError
 log = logging.getLogger(__name__)
 
 SOCKET_MODE = 0o660
-LINE_LIMIT = 256 * 1024
+LINE_LIMIT = 4 * 1024 * 1024  # a certificate with all its points and budgets
 BACKLOG_LINES = 200
 _THE_END = b""
 Tell: TypeAlias = Callable[[bytes], Awaitable[None]]

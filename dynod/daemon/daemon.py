@@ -8,6 +8,8 @@ import sys
 import time
 from collections.abc import Callable
 
+from dynod.config.certificates import SITE_FOLDER
+from dynod.daemon.calibration_watch import CalibrationWatch
 from dynod.daemon.clock import instant
 from dynod.daemon.commands import CommandService
 from dynod.daemon.control import ControlServer, Lease
@@ -18,7 +20,9 @@ from dynod.daemon.flight import FlightRing, flight_folder
 from dynod.daemon.plan import SOFTWARE, DevicePlan, Plan
 from dynod.daemon.publisher import Publisher
 from dynod.daemon.queries import result_show, results_list
+from dynod.daemon.reanalysis_service import ReanalysisService
 from dynod.daemon.records import Letterhead
+from dynod.daemon.shelf import CHANGES, StoredShelf
 from dynod.daemon.station import Station
 from dynod.daemon.stream import Stream
 from dynod.daemon.writer import Writer
@@ -60,7 +64,9 @@ class Daemon:
             plan.analysis,
             allow_nominal=config.calibration.allow_nominal,
             latest_time=store.latest_time(),
+            verifications=store.verifications(),
         )
+        self._shelf = StoredShelf(store, [device.identity for device in plan.devices])
         self._station = Station(
             plan.rules,
             self._devices,
@@ -89,10 +95,21 @@ class Daemon:
             receipts_required=config.broker.receipts == "required",
         )
         self._commands = commands
+        self._reanalysis = ReanalysisService(
+            plan, self._writer, self._station, self._publisher.committed
+        )
         self._control = ControlServer(
             config.control.socket,
-            {"command": self._command, "query": self._query},
+            {
+                "command": self._command,
+                "query": self._query,
+                "calibration": self._calibration,
+            },
             self._lease,
+            {"reanalyse": self._reanalysis.serve},
+        )
+        self._calibrations = CalibrationWatch(
+            self._devices, self._device_changed, self._state_changed
         )
         self._station.changed.append(self._state_changed)
         self._station.committed.append(self._publisher.committed)
@@ -100,11 +117,7 @@ class Daemon:
     async def run(self, stop: asyncio.Event) -> None:
         """Run until ``stop`` is set, then say goodbye."""
         server = await self._control.start(self._greeting)
-        for runner in self._devices:
-            recorder = runner.stream.recorder
-            recorder.set_calibration(
-                self._devices.calibration(runner.identity.device_id, instant())
-            )
+        self._calibrations.look(instant())
         runs = [
             self._tasks.create_task(runner.run(), name=runner.identity.device_id)
             for runner in self._devices
@@ -134,6 +147,7 @@ class Daemon:
             await asyncio.wait(runs, timeout=GOODBYE_S)
         try:
             async with asyncio.timeout(GOODBYE_S):
+                await self._reanalysis.rest()
                 await self._station.rest()
                 await self._publisher.close()
         except TimeoutError:
@@ -145,6 +159,7 @@ class Daemon:
 
     def close(self) -> None:
         """End the threads and close the database."""
+        self._reanalysis.close()
         self._station.close()
         self._writer.close()
 
@@ -230,6 +245,20 @@ class Daemon:
             return json.dumps({"ok": False, "error": {"message": str(error)}}).encode()
         return json.dumps({"ok": True, "answer": answer}).encode()
 
+    async def _calibration(self, request: dict[str, object]) -> bytes:
+        """Answer about certificates and checks; a change counts from the next trial on."""
+        try:
+            answer = await self._writer.call(self._shelf.answer, request, instant().wall)
+        except DynodError as error:
+            refusal = {"message": str(error), "exit_code": error.exit_code}
+            return json.dumps({"ok": False, "error": refusal}).encode()
+        if request.get("action") in CHANGES:
+            store = self._writer.store
+            certificates = await self._writer.call(store.certificates)
+            self._devices.use_shelf(certificates, await self._writer.call(store.verifications))
+            self._calibrations.look(instant())
+        return json.dumps({"ok": True, "answer": answer}).encode()
+
     async def _record_flight(self) -> None:
         """Write the flight recorder, in a thread: a slow card must hold up nothing."""
         while True:
@@ -240,6 +269,7 @@ class Daemon:
     async def _watch_idle(self) -> None:
         while True:
             await asyncio.sleep(IDLE_CHECK_S)
+            self._calibrations.look(instant())
             await self._station.end_if_idle(instant(), self._idle_s)
 
 
@@ -286,7 +316,7 @@ def run(plan: Plan, open_store: Callable[[], Store]) -> None:
     """Open the database and run; raises the one expected error that ended the daemon."""
     store = open_store()
     try:
-        store.add_certificates(plan.certificates, instant().wall)
+        store.add_certificates(plan.certificates, instant().wall, SITE_FOLDER)
         asyncio.run(serve(plan, store))
     except BaseExceptionGroup as group:
         expected, other = group.split(DynodError)

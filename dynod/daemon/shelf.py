@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from dynod.config.certificate_text import content_sha256
-from dynod.config.certificates import parse_certificate
+from dynod.config.certificates import SITE_FOLDER, parse_certificate
 from dynod.config.problems import unknown
 from dynod.core.calibration import checks_under
 from dynod.core.certificate_status import certificate_status
@@ -91,7 +91,7 @@ class StoredShelf:
     def _change(self, action: str, given: Mapping[str, object], at: datetime) -> object:
         if self.store is None:
             raise StorageError("there is no database to write to")
-        self.store.add_certificates(self.beside, at)
+        self.store.add_certificates(self.beside, at, SITE_FOLDER)
         who, certificate_id = str(given.get("who")), str(given.get("certificate_id"))
         match action:
             case "add":
