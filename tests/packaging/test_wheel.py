@@ -45,6 +45,7 @@ def test_the_wheel_holds_code_and_data_and_claims_one_name(wheel: Path) -> None:
         "dynod/data/devices/witmotion_wt901/profile.toml",
         "dynod/data/calibration/README.md",
         "dynod/data/batteries/hip.toml",
+        "dynod/data/codes.toml",
         "dynod/data/measurement_error.toml",
         "dynod/data/norms.toml",
         "dynod/data/quality.toml",
