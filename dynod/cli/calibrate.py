@@ -7,6 +7,10 @@ import typer
 
 from dynod.cli.options import DEFAULT_CONFIG, Config, Json
 
+CertificateId = Annotated[
+    str, typer.Argument(metavar="ID", help="From `dynod calibrate list`.", show_default=False)
+]
+
 calibrate = typer.Typer(
     help="Calibrate with weights or angles, check weekly, keep certificates.", no_args_is_help=True
 )
@@ -44,3 +48,109 @@ def calibrate_verify(  # noqa: PLR0913 - an option is an argument
     load = known_load(weights, reference, load_n, angle_deg)
     request = VerifyRequest(device, load, history, plot, operator, note, window_s)
     run_verify(request, config, as_json=json)
+
+
+@calibrate.command("angle")
+def calibrate_angle(  # noqa: PLR0913 - an option is an argument
+    device: Annotated[str, typer.Option(help="An inclinometer of the config.")],
+    *,
+    procedure: Annotated[
+        str | None, typer.Option(help="Which poses; default angle_squares.", show_default=False)
+    ] = None,
+    source: Annotated[
+        Path | None,
+        typer.Option("--from", help="CSV with measured,real[,cross][,own][,common]."),
+    ] = None,
+    resolution: Annotated[
+        float | None, typer.Option(min=0, help="Smallest step of the device's own number.")
+    ] = None,
+    operator: Annotated[str | None, typer.Option(help="Who calibrates; default the user.")] = None,
+    temperature_c: Annotated[float | None, typer.Option(help="Of the room, in °C.")] = None,
+    note: Annotated[str | None, typer.Option(help="Kept on the certificate.")] = None,
+    certificate_id: Annotated[str | None, typer.Option(help="Default: unit, day, number.")] = None,
+    validity_months: Annotated[
+        int | None, typer.Option(min=1, max=60, help="Default: as the procedure says.")
+    ] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw what is left over into this SVG.")] = None,
+    again: Annotated[
+        bool | None, typer.Option("--resume/--restart", help="What to do with an unfinished run.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Store without asking.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Store nothing.")] = False,
+    config: Config = DEFAULT_CONFIG,
+    json: Json = False,
+) -> None:
+    """Calibrate an inclinometer: turned round by 180°, and in known angles.
+
+    Says which pose comes next and waits until the reading is steady. A run can be interrupted and
+    gone on with; at its end a certificate may be stored.
+    """
+    from dynod.cli.calibrate_angle import AngleRequest, run_angle
+    from dynod.cli.calibrate_finish import Issue
+
+    issue = Issue(
+        operator, certificate_id, validity_months, temperature_c, note, plot, yes, dry_run
+    )
+    request = AngleRequest(device, procedure, source, resolution, again, issue)
+    run_angle(request, config, as_json=json)
+
+
+@calibrate.command("list")
+def calibrate_list(config: Config = DEFAULT_CONFIG, *, json: Json = False) -> None:
+    """List every certificate: which unit, how long it holds, how it stands, the last check."""
+    from dynod.cli.certificates import run_list
+
+    run_list(config, as_json=json)
+
+
+@calibrate.command("show")
+def calibrate_show(
+    certificate_id: CertificateId, config: Config = DEFAULT_CONFIG, *, json: Json = False
+) -> None:
+    """Say in plain words what a certificate says: range, uncertainty, class, points, budget."""
+    from dynod.cli.certificates import run_show
+
+    run_show(config, certificate_id, as_json=json)
+
+
+@calibrate.command("import")
+def calibrate_import(
+    file: Annotated[Path, typer.Argument(help="The TOML file of a certificate.")],
+    config: Config = DEFAULT_CONFIG,
+    *,
+    any_unit: Annotated[
+        bool, typer.Option("--any-unit", help="Also for a unit that is not configured here.")
+    ] = False,
+) -> None:
+    """Add a certificate from a file: exported elsewhere, or typed in from a laboratory's paper."""
+    from dynod.cli.certificates import run_import
+
+    run_import(config, file, any_unit=any_unit)
+
+
+@calibrate.command("export")
+def calibrate_export(
+    certificate_id: CertificateId,
+    config: Config = DEFAULT_CONFIG,
+    out: Annotated[Path | None, typer.Option(help="The file; default ID.toml here.")] = None,
+    *,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file.")] = False,
+) -> None:
+    """Write a certificate into a TOML file, with all its points and a hash over its content."""
+    from dynod.cli.certificates import run_export
+
+    run_export(config, certificate_id, out, force=force)
+
+
+@calibrate.command("revoke")
+def calibrate_revoke(
+    certificate_id: CertificateId,
+    reason: Annotated[str, typer.Option(help="Why: dropped, repaired, wrong weights …")],
+    by: Annotated[str | None, typer.Option(help="Who withdraws it; default the user.")] = None,
+    config: Config = DEFAULT_CONFIG,
+) -> None:
+    """Withdraw a certificate for good: trials under it do not count from now on."""
+    from dynod.cli.certificates import run_revoke
+    from dynod.cli.shelf import user_name
+
+    run_revoke(config, certificate_id, reason, by or user_name())

@@ -7,7 +7,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -116,7 +116,11 @@ async def _run(
 
 
 class LiveDevice:
-    """What happens at a device and at the keyboard, in the order in which it happened."""
+    """What happens at a device and at the keyboard, in the order in which it happened.
+
+    ``step`` is the smallest step of the device's own number during the last steady reading, 0 where
+    it did not move.
+    """
 
     def __init__(self, unit: CalibrationUnit, *, aside: bool = False) -> None:
         self.unit = unit
@@ -124,6 +128,7 @@ class LiveDevice:
         self._typed: list[str] = []
         self._text = b""
         self._input_ended = False
+        self.step = 0.0
         self._console = Console(stderr=True, highlight=False) if aside else console
 
     # -- what the device and the keyboard do ------------------------------------------------
@@ -191,6 +196,27 @@ class LiveDevice:
             await self._next()
         return self._typed.pop(0)
 
+    async def pause(self, seconds: float, doing: str, shown: Callable[[float], str]) -> float:
+        """Let time pass and show the device's number; return how many seconds Enter cut off.
+
+        ``q`` interrupts.
+        """
+        loop = asyncio.get_running_loop()
+        end_s = loop.time() + seconds
+        with self._status(doing) as draw, suppress(TimeoutError):
+            async with asyncio.timeout_at(end_s):
+                while True:
+                    block = await self._next()
+                    left_s = max(end_s - loop.time(), 0.0)
+                    if self._typed:
+                        if self._typed.pop(0).lower() == "q":
+                            raise StoppedError("interrupted")
+                        return left_s
+                    if block is not None and len(block):
+                        number = float(block.channel(self.unit.axis)[-1])
+                        draw(f"{doing}, {left_s:.0f} s left: {shown(number)}")
+        return 0.0
+
     def say(self, text: str) -> None:
         """Print a line."""
         self._console.print(text, markup=False, soft_wrap=True)
@@ -214,6 +240,7 @@ class LiveDevice:
                 blocks.append(block)
                 steady = reading.feed(block.t_s, block.channel(self.unit.axis))
                 if steady is not None:
+                    self.step = _smallest_step(blocks, self.unit.axis)
                     return steady, None if also is None else _mean(blocks, also, steady)
                 now_s = asyncio.get_running_loop().time()
                 if reading.disturbed > told:
@@ -262,3 +289,11 @@ def _mean(blocks: list[SampleBlock], channel: str, steady: Steady) -> float:
     """Return the mean of another channel over the time of a reading."""
     parts = (block.between(steady.begin_s, steady.end_s) for block in blocks)
     return float(np.concatenate([part.channel(channel) for part in parts]).mean())
+
+
+def _smallest_step(blocks: list[SampleBlock], channel: str) -> float:
+    """Return the smallest difference between numbers, beyond rounding; 0 of equal ones."""
+    values = np.unique(np.concatenate([block.channel(channel) for block in blocks]))
+    steps = np.diff(values[np.isfinite(values)])
+    steps = steps[steps > 1e-9 * np.nanmax(np.abs(values), initial=1.0)]
+    return float(steps.min()) if len(steps) else 0.0
