@@ -48,24 +48,19 @@ def _many(count: int, what: str) -> str:
 def _table(*headings: str) -> Table:
     table = Table(box=None, pad_edge=False)
     for heading in headings:
-        table.add_column(heading, no_wrap=heading != "verdict")
+        table.add_column(heading, no_wrap=heading not in {"certificate", "verdict"})
     return table
 
 
 def _trials(rows: list[dict[str, Any]]) -> Table:
-    table = _table(
-        "trial", "recorded", "movement", "side", "no.", "value", "certificate", "verdict"
-    )
+    table = _table("trial", "of", "value", "certificate", "verdict")
     for row in rows:
         before, after = row["before"], row["after"]
-        unit = _UNITS[row["quantity"]]
+        practice = "try " if row["familiarisation"] else ""
         table.add_row(
             row["result_id"][:8],
-            _minute(row["recorded_at"]),
-            row["movement"].removeprefix("hip_"),
-            row["side"],
-            f"{'try ' if row['familiarisation'] else ''}{row['trial_number']}",
-            f"{_number(before['value'])} → {_number(after['value'])} {unit}",
+            f"{row['movement'].removeprefix('hip_')} {row['side']} {practice}{row['trial_number']}",
+            f"{_number(before['value'])} → {_number(after['value'])} {_UNITS[row['quantity']]}",
             _arrow(_calibration(before), _calibration(after)),
             _arrow(_verdict(before), _verdict(after)),
         )
@@ -73,7 +68,7 @@ def _trials(rows: list[dict[str, Any]]) -> Table:
 
 
 def _deficits(rows: list[dict[str, Any]]) -> Table:
-    table = _table("deficit", "movement", "value", "verdict")
+    table = _table("deficit", "of", "value", "verdict")
     for row in rows:
         before, after = row["before"], row["after"]
         table.add_row(

@@ -1,6 +1,6 @@
 """What a step of the workflow changed, as records and message bytes for one transaction."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -10,7 +10,8 @@ from dynod.model.session import Session, SessionSummary
 from dynod.model.trial import Trial
 from dynod.publish.render import Envelope, render_deficit, render_session, render_trial
 from dynod.publish.topics import Topics
-from dynod.session.steps import RecordChange
+from dynod.session.steps import RecordChange, Result, Withdrawal
+from dynod.store.audit import AuditEntry
 from dynod.store.change import Change, OutboxDraft, StoredReply
 from dynod.store.outbox import OutboxRow, OutboxState
 
@@ -50,6 +51,7 @@ def prepare_change(
     letterhead: Letterhead,
     at: datetime,
     reply: StoredReply | None,
+    audit: AuditEntry | None = None,
 ) -> Prepared:
     """Return the transaction of a step: ``session`` is the one its trials belong to.
 
@@ -57,31 +59,40 @@ def prepare_change(
     """
     owner = change.summary.session if change.summary else session
     sealed: list[OutboxRow] = []
-    drafts: tuple[OutboxDraft, ...] = ()
+    withdrawn = change.withdrawn
+    drafts: list[OutboxDraft] = []
+    if withdrawn is not None:
+        drafts += _drafts(_results(withdrawn), withdrawn.session, letterhead, sealed)
     if owner is not None and owner.patient is not None:
-        drafts = tuple(_drafts(change, owner, letterhead, sealed))
+        announced = _results(change) if change.announced is None else change.announced
+        drafts += _drafts(announced, owner, letterhead, sealed)
     return Prepared(
         Change(
             sessions=change.sessions,
-            trials=change.trials,
-            deficits=change.deficits,
+            trials=(*(withdrawn.trials if withdrawn else ()), *change.trials),
+            deficits=(*(withdrawn.deficits if withdrawn else ()), *change.deficits),
+            withdrawn=withdrawn.summary if withdrawn else None,
             summary=change.summary,
-            outbox=drafts,
+            bound=change.bound,
+            outbox=tuple(drafts),
             reply=reply,
+            audit=audit,
             at=at,
         ),
         sealed,
     )
 
 
+def _results(of: RecordChange | Withdrawal) -> tuple[Result, ...]:
+    return (*of.trials, *of.deficits, *(() if of.summary is None else (of.summary,)))
+
+
 def _drafts(
-    change: RecordChange, session: Session, letterhead: Letterhead, sealed: list[OutboxRow]
+    results: Iterable[Result], session: Session, letterhead: Letterhead, sealed: list[OutboxRow]
 ) -> Iterator[OutboxDraft]:
     topics = letterhead.topics
 
-    def draft(
-        result: Trial | Deficit | SessionSummary, topic: str, render: Callable[[Envelope], bytes]
-    ) -> OutboxDraft:
+    def draft(result: Result, topic: str, render: Callable[[Envelope], bytes]) -> OutboxDraft:
         def seal(sequence: int) -> bytes:
             payload = render(letterhead.envelope(sequence))
             row = OutboxRow(
@@ -99,9 +110,11 @@ def _drafts(
 
         return OutboxDraft(result.result_id, result.revision, topic, CONTENT_TYPE, seal)
 
-    for trial in change.trials:
-        yield draft(trial, topics.trial, partial(render_trial, trial, session))
-    for deficit in change.deficits:
-        yield draft(deficit, topics.deficit, partial(render_deficit, deficit, session))
-    if change.summary is not None:
-        yield draft(change.summary, topics.session, partial(render_session, change.summary))
+    for result in results:
+        match result:
+            case Trial():
+                yield draft(result, topics.trial, partial(render_trial, result, session))
+            case Deficit():
+                yield draft(result, topics.deficit, partial(render_deficit, result, session))
+            case SessionSummary():
+                yield draft(result, topics.session, partial(render_session, result))

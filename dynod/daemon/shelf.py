@@ -8,7 +8,7 @@ store's JSON; a certificate comes as the text of its TOML file.
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from dynod.config.certificate_text import content_sha256
@@ -38,6 +38,7 @@ _FIELDS: Mapping[str, Mapping[str, type]] = {
 CHANGES = frozenset({"add", "revoke", "verify", "exported"})
 """The actions that write."""
 
+MOST_CHARACTERS = 1000
 _FROM_REQUEST = Path("certificate")
 
 
@@ -165,7 +166,7 @@ def certificate_rows(
                 "status": certificate_status(item, certificates, verifications, at).value,
                 "valid_from": item.valid_from.isoformat(),
                 "valid_until": item.valid_until.isoformat(),
-                "days_left": max((item.valid_until - at).days, 0),
+                "days_left": _days_left(item, at),
                 "range_low": item.range_low,
                 "range_high": item.range_high,
                 "unit": _unit(item, owner),
@@ -175,6 +176,12 @@ def certificate_rows(
             }
         )
     return rows
+
+
+def _days_left(certificate: Certificate, at: datetime) -> int:
+    """Count whole days by UTC, as the device's status does; 0 where none are left."""
+    until = certificate.valid_until.astimezone(UTC).date()
+    return max((until - at.astimezone(UTC).date()).days, 0)
 
 
 def _unit(certificate: Certificate, owner: DeviceIdentity | None) -> str | None:
@@ -216,5 +223,12 @@ def _check_fields(action: str, given: Mapping[str, object]) -> None:
             raise UsageError(f"calibration {action}: {key}: missing")
         if type(given[key]) is not kind:
             raise UsageError(f"calibration {action}: {key}: should be {kind.__name__}")
-        if given[key] == "":
-            raise UsageError(f"calibration {action}: {key}: should not be empty")
+        if key != "certificate" and isinstance(given[key], str):
+            _check_line(action, key, str(given[key]))
+
+
+def _check_line(action: str, key: str, text: str) -> None:
+    if not (text.isprintable() and 0 < len(text) <= MOST_CHARACTERS):
+        raise UsageError(
+            f"calibration {action}: {key}: should be one line of 1 to {MOST_CHARACTERS} characters"
+        )
