@@ -95,6 +95,80 @@ def calibrate_angle(  # noqa: PLR0913 - an option is an argument
     run_angle(request, config, as_json=json)
 
 
+@calibrate.command("force")
+def calibrate_force(  # noqa: PLR0913 - an option is an argument
+    device: Annotated[
+        str | None, typer.Option(help="A dynamometer of the config.", show_default=False)
+    ] = None,
+    *,
+    procedure: Annotated[
+        str | None, typer.Option(help="Which steps; default force_dead_weight.", show_default=False)
+    ] = None,
+    reference: Annotated[
+        str | None, typer.Option(help="Which set of masses; default the site's only one.")
+    ] = None,
+    max_load_n: Annotated[
+        float | None, typer.Option(min=1, help="The highest load; default as far as both reach.")
+    ] = None,
+    source: Annotated[
+        Path | None,
+        typer.Option("--from", help="CSV with measured,real[,uncertainty][,branch][,run]."),
+    ] = None,
+    profile: Annotated[str | None, typer.Option(help="For --from: instead of a device.")] = None,
+    serial: Annotated[str | None, typer.Option(help="For --from: with --profile.")] = None,
+    degree: Annotated[
+        int | None, typer.Option(min=1, max=3, help="Highest degree that an F-test may earn.")
+    ] = None,
+    resolution: Annotated[
+        float | None, typer.Option(min=0, help="Smallest step of the device's own number.")
+    ] = None,
+    through_zero: Annotated[
+        bool, typer.Option("--through-zero", help="Let the device's number 0 be no load.")
+    ] = False,
+    weighted: Annotated[
+        bool, typer.Option("--weighted", help="Weight loads by their uncertainty.")
+    ] = False,
+    operator: Annotated[str | None, typer.Option(help="Who calibrates; default the user.")] = None,
+    temperature_c: Annotated[float | None, typer.Option(help="Of the room, in °C.")] = None,
+    note: Annotated[str | None, typer.Option(help="Kept on the certificate.")] = None,
+    certificate_id: Annotated[str | None, typer.Option(help="Default: unit, day, number.")] = None,
+    validity_months: Annotated[
+        int | None, typer.Option(min=1, max=60, help="Default: as the procedure says.")
+    ] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw the residuals into this SVG.")] = None,
+    again: Annotated[
+        bool | None, typer.Option("--resume/--restart", help="What to do with an unfinished run.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Store without asking.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Store nothing.")] = False,
+    config: Config = DEFAULT_CONFIG,
+    json: Json = False,
+) -> None:
+    """Calibrate a dynamometer with weights, or from points that were recorded elsewhere.
+
+    Says which weight comes next and waits until the reading is steady. A run can be interrupted and
+    gone on with; at its end a certificate may be stored.
+    """
+    from dynod.cli.calibrate_finish import Issue
+    from dynod.cli.calibrate_force import Fitting, ForceRequest, run_force
+
+    request = ForceRequest(
+        device=device,
+        profile=profile,
+        serial_number=serial,
+        procedure=procedure,
+        reference=reference,
+        max_load_n=max_load_n,
+        source=source,
+        again=again,
+        fitting=Fitting(degree, through_zero, weighted, resolution),
+        issue=Issue(
+            operator, certificate_id, validity_months, temperature_c, note, plot, yes, dry_run
+        ),
+    )
+    run_force(request, config, as_json=json)
+
+
 @calibrate.command("list")
 def calibrate_list(config: Config = DEFAULT_CONFIG, *, json: Json = False) -> None:
     """List every certificate: which unit, how long it holds, how it stands, the last check."""

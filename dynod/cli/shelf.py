@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from dynod.config.certificate_text import certificate_text
+from dynod.config.problems import unknown
 from dynod.config.site import load_site
 from dynod.daemon.control_client import ControlClient, DaemonNotRunningError
 from dynod.daemon.shelf import CHANGES, StoredShelf
@@ -40,6 +41,7 @@ class Shelf:
         site = load_site(config_path, os.environ)
         self._config = site.config
         self._beside = site.certificates
+        self._profiles = site.profiles.keys()
         self._devices = tuple(
             DeviceIdentity(
                 device.id, device.profile, site.profiles[device.profile].kind, device.serial_number
@@ -65,8 +67,11 @@ class Shelf:
         """Add a certificate; return False when it is there already.
 
         Raises StorageError when its id is stored with other content, and UsageError when it is of
-        no configured device, unless ``any_unit``.
+        an unknown profile, or of no configured device unless ``any_unit``.
         """
+        if certificate.profile not in self._profiles:
+            what = unknown(certificate.profile, self._profiles, "profile")
+            raise UsageError(f"certificate {certificate.certificate_id}: profile: {what}")
         text = certificate_text(certificate)
         answer = self._ask("add", certificate=text, any_unit=any_unit, who=user_name())
         return bool(answer["added"])
