@@ -5,16 +5,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from dynod.cli.calibrate_device import CalibrationUnit
+from dynod.config.references import load_mass_set
+from dynod.core.gravity import local_gravity
 from dynod.model.clinical import Kind
 from dynod.model.errors import UsageError
+from dynod.session.weights import combine
 
 
 @dataclass(frozen=True, slots=True)
 class KnownLoad:
-    """A load in N, or an angle in deg, and what to call it."""
+    """A load in N, or an angle in deg, and what to call it.
+
+    ``example``: of a set of masses that nobody has; a check with it is a rehearsal.
+    """
 
     value: float
     words: str
+    example: bool = False
 
 
 def known_load(
@@ -51,7 +58,12 @@ def _of_number(unit: CalibrationUnit, kind: Kind, value: float) -> KnownLoad:
 
 def _of_weights(unit: CalibrationUnit, weights: str, reference: str | None) -> KnownLoad:
     _fits(unit, Kind.FORCE)
-    raise UsageError(f"--weights {weights} {reference}: give their force with --load-n")
+    name, masses = load_mass_set(unit.site.path.parent, reference)
+    pieces = masses.pieces(weights)
+    station = unit.site.config.station
+    gravity = local_gravity(station.latitude, station.altitude_m)
+    load = combine(pieces, gravity, masses.buoyancy())
+    return KnownLoad(load.force_n, f"{load.words} (set {name})", masses.example)
 
 
 def _fits(unit: CalibrationUnit, kind: Kind) -> None:

@@ -1,6 +1,6 @@
 """``dynod calibrate verify``: the weekly check of a unit with one weight or one known angle."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -78,10 +78,38 @@ def _check(
     *,
     as_json: bool,
 ) -> None:
-    now = datetime.now(UTC)
     certificates = shelf.certificates()
-    calibration = calibration_of(unit, certificates, now)
+    calibration = calibration_of(unit, certificates, datetime.now(UTC))
     _refuse_bare_counts(unit, calibration)
+    made = _made(request, unit, load, calibration, as_json=as_json)
+    if not load.example:
+        shelf.add_verification(made)
+    history = shelf.verifications(made.profile, made.serial_number)
+    certificate = certificate_of(certificates, calibration)
+    if request.plot is not None:
+        svg.write(request.plot, drift_chart(history, made.limits, certificate))
+    warnings = trend_of(history, certificate).warnings
+    if as_json:
+        data = {"device": unit.device.id, "stored": not load.example, "warnings": list(warnings)}
+        print_json(history_data([made])[0] | data)
+    else:
+        _tell(made, calibration, warnings, load)
+    if not made.result.passed and not load.example:
+        raise CheckFailedError(
+            f"{unit.device.id}: the check failed; trials with this device do not count until a"
+            " check is passed or a new certificate is there"
+        )
+
+
+def _made(
+    request: VerifyRequest,
+    unit: CalibrationUnit,
+    load: KnownLoad,
+    calibration: Calibration,
+    *,
+    as_json: bool,
+) -> Verification:
+    """Return the check that was made at the device."""
     rules = steady_rules(unit, calibration, request.window_s)
     guided = partial(_guided, load=load, calibration=calibration, rules=rules)
     try:
@@ -92,37 +120,28 @@ def _check(
         raise DeviceError(f"{error}; nothing was stored") from error
     limits = unit.site.config.calibration.check_limits
     check = Check(datetime.now(UTC), unit.profile.kind, load.value, reading, zero)
-    result = verify(check, limits)
-    verification = Verification(
+    return Verification(
         profile=unit.device.profile,
         serial_number=unit.serial_number,
         certificate_id=calibration.certificate_id,
         check=check,
-        result=result,
+        result=verify(check, limits),
         limits=limits,
         operator=request.operator or user_name(),
         reference=load.words,
         note=request.note,
     )
-    shelf.add_verification(verification)
-    history = shelf.verifications(verification.profile, verification.serial_number)
-    certificate = certificate_of(certificates, calibration)
-    if request.plot is not None:
-        svg.write(request.plot, drift_chart(history, limits, certificate))
-    trend = trend_of(history, certificate)
-    if as_json:
-        row = history_data([verification])[0]
-        print_json({**row, "device": unit.device.id, "warnings": list(trend.warnings)})
-    else:
-        for line in _in_words(verification, calibration):
-            show(line)
-        for warning in trend.warnings:
-            show(f"warning: {warning}; calibrate before it fails")
-    if not result.passed:
-        raise CheckFailedError(
-            f"{unit.device.id}: the check failed; trials with this device do not count until a"
-            " check is passed or a new certificate is there"
-        )
+
+
+def _tell(
+    made: Verification, calibration: Calibration, warnings: Sequence[str], load: KnownLoad
+) -> None:
+    if load.example:
+        show("A REHEARSAL with an example set of masses: nothing is stored")
+    for line in _in_words(made, calibration):
+        show(line)
+    for warning in warnings:
+        show(f"warning: {warning}; calibrate before it fails")
 
 
 def calibration_of(

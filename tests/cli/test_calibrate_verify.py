@@ -202,3 +202,40 @@ def test_a_unit_without_a_serial_number_is_no_unit(tmp_path: Path, dynod: Progra
     done = dynod("calibrate", "verify", "--config", path, "--device", "hhd-1", "--load-n", "9")
     assert (done.code, is_one_line(done.err)) == (2, True)
     assert "has no serial_number" in done.err
+
+
+def test_weights_press_with_local_gravity(tmp_path: Path) -> None:
+    known_station(tmp_path)
+    words = ("--device", "hhd-1", "--weights", "A1+B1", "--reference", "example_mass_set")
+    with Gauge(tmp_path / "gauge", rest_n=0.0) as gauge, verify(tmp_path, *words) as terminal:
+        terminal.expect("1. hhd-1")
+        terminal.type()
+        # GRS 80 (Moritz 1980, gravity formula in powers of sin²) at 51.5°: 9.81204 m/s², less
+        # 0.3086 mGal/m over 25 m; times 15 kg and 1 − 1.2/8000 for the air: 147.157 N
+        terminal.expect("Put on A1 + B1: 15 kg = 147.16 N (set example_mass_set)")
+        gauge.hold(0.1, 147.2)
+        terminal.type()
+        terminal.expect("A REHEARSAL with an example set of masses: nothing is stored")
+        terminal.expect("passed: 147.20 N")
+        assert terminal.end() == 0
+    assert shelf_of(tmp_path).verifications(*GAUGE) == ()
+
+
+@pytest.mark.parametrize(
+    ("weights", "reference", "said"),
+    [
+        ("A1+A9", "example_mass_set", "weight A9"),
+        ("A1+A1", "example_mass_set", "named twice"),
+        ("A1", "example_masses", "did you mean"),
+        ("A1", None, "no set of masses"),
+    ],
+)
+def test_weights_that_are_not_there_are_one_line(
+    weights: str, reference: str | None, said: str, tmp_path: Path, dynod: Program
+) -> None:
+    known_station(tmp_path)
+    words = ["--device", "hhd-1", "--weights", weights]
+    words += [] if reference is None else ["--reference", reference]
+    done = dynod("calibrate", "verify", "--config", tmp_path / "dynod.toml", *words)
+    assert (done.code, is_one_line(done.err)) == (2, True), done.err
+    assert said in done.err
