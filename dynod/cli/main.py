@@ -114,15 +114,29 @@ def simulate(
         list[str] | None,
         typer.Option(help="NAME=VALUE, for instance lost=0.001; may be repeated."),
     ] = None,
+    cell: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=VALUE of scale, offset, curvature, hysteresis; may be repeated."),
+    ] = None,
     config: Config = DEFAULT_CONFIG,
 ) -> None:
-    """Be a device without hardware: speaks its protocol on a pty. Enter presses its button."""
+    """Be a device without hardware: speaks its protocol on a pty.
+
+    Enter presses its button; a number and Enter let it feel so many newtons or degrees.
+    """
     from dynod.cli.simulate import SimulateRequest, run_simulate
     from dynod.cli.site_options import site_facts
 
     facts = site_facts(unit=unit, push_sign=push_sign, rate_hz=rate)
     request = SimulateRequest(
-        device, link, peak=peak, every_s=every, axis=axis, facts=facts, faults=fault or []
+        device,
+        link,
+        peak=peak,
+        every_s=every,
+        axis=axis,
+        facts=facts,
+        faults=fault or [],
+        cell=cell or [],
     )
     run_simulate(request, config)
 

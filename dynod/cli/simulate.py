@@ -5,24 +5,27 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 from dynod.cli.port_session import NO_FACTS, check_config_named, choose_profile, show
 from dynod.config.profiles import load_profiles
 from dynod.config.site_facts import SiteFacts
+from dynod.model.clinical import Kind
 from dynod.model.errors import UsageError
 from dynod.simulate.catalogue import make_firmware
+from dynod.simulate.cell import Cell, CellOptions
 from dynod.simulate.device import DeviceOptions
 from dynod.simulate.faults import FaultOptions
 from dynod.simulate.firmware import Firmware
-from dynod.simulate.patient import Patient
+from dynod.simulate.patient import Patient, TimeCurve
 from dynod.simulate.pty_port import PtyPort
 from dynod.simulate.witmotion import WitMotionFirmware
 from dynod.wire.profile import Profile
 
 _HOLD_S = 3.0
+_LARGEST = 100_000.0
 _REST_S = 3.0  # a pull needs a quiet second before it and half a second after it
 
 
@@ -30,7 +33,7 @@ _REST_S = 3.0  # a pull needs a quiet second before it and half a second after i
 class SimulateRequest:
     """Which device, how it is set, and what it feels: ``peak`` N or deg every ``every_s``.
 
-    ``faults`` are words such as ``lost=0.001``.
+    ``faults`` are words such as ``lost=0.001``, ``cell`` such as ``scale=1.02``.
     """
 
     device: str
@@ -40,15 +43,20 @@ class SimulateRequest:
     axis: str | None = None
     facts: SiteFacts = NO_FACTS
     faults: Sequence[str] = ()
+    cell: Sequence[str] = ()
 
 
 def run_simulate(request: SimulateRequest, config_path: Path) -> None:
-    """Run a simulated device until Ctrl-C or the end of the input."""
+    """Run a simulated device until Ctrl-C or the end of the input.
+
+    A number that is typed rests on it, as a weight or an angle, until another one is.
+    """
     check_config_named(config_path)
+    cell = read_cell(request.cell)
     line_faults, options = read_faults(request.faults)
     profile = choose_profile(load_profiles(config_path.parent), request.device, request.facts)
     patient = Patient(noise=0.2, tremor=1.0)
-    firmware = _firmware(profile, patient, request, options)
+    firmware = _firmware(profile, Cell(patient, cell), request, options)
     link = request.link
     if link.exists() and not link.is_symlink():
         raise UsageError(f"{link}: exists and is no link; name another place with --link")
@@ -57,17 +65,35 @@ def run_simulate(request: SimulateRequest, config_path: Path) -> None:
     with PtyPort(firmware, link, faults=line_faults, baudrate=baudrate) as port:
         at = "any rate" if baudrate() is None else f"{baudrate()} baud"
         hint = "Enter presses its button, " if profile.has_button else ""
+        what = "an angle in deg" if profile.kind is Kind.ANGLE else "a force in N"
         show(f"{profile.key} answers on {link} at {at}; {hint}Ctrl-C ends")
+        show(f"type {what} and Enter to let it rest there, 0 takes it off")
         _schedule(patient, request.peak, request.every_s)
-        for _ in sys.stdin:
-            port.press()
-            show("pressed" if profile.has_button else "it has no button")
+        for line in sys.stdin:
+            _typed(line.strip(), port, patient, profile)
         while sys.stdin.closed is False and not sys.stdin.isatty():
             time.sleep(1.0)  # no terminal: run until somebody ends the process
 
 
+def _typed(text: str, port: PtyPort, patient: Patient, profile: Profile) -> None:
+    """Press the button at plain Enter; let the device feel a number."""
+    if not text:
+        port.press()
+        show("pressed" if profile.has_button else "it has no button")
+        return
+    try:
+        level = float(text.replace(",", "."))
+    except ValueError:
+        level = math.nan
+    if not abs(level) <= _LARGEST:
+        show(f"{text!r} is no number from -{_LARGEST:g} to {_LARGEST:g}")
+        return
+    patient.place(time.monotonic(), level)
+    show(f"it feels {level:g} {'deg' if profile.kind is Kind.ANGLE else 'N'}")
+
+
 def _firmware(
-    profile: Profile, patient: Patient, request: SimulateRequest, options: DeviceOptions
+    profile: Profile, patient: TimeCurve, request: SimulateRequest, options: DeviceOptions
 ) -> Firmware:
     """Return the device; one with a simulator of its own keeps it where that can do what is asked.
 
@@ -121,6 +147,23 @@ def read_faults(words: Sequence[str]) -> tuple[FaultOptions, DeviceOptions]:
             ) from None
         (device if name in _IN_DEVICE else line)[key] = value
     return FaultOptions(**line), DeviceOptions(**device)
+
+
+def read_cell(words: Sequence[str]) -> CellOptions:
+    """Return how far the sensor is off; raises UsageError."""
+    known = [field.name for field in fields(CellOptions)]
+    given: dict[str, float] = {}
+    for word in words:
+        name, _, text = word.partition("=")
+        if name not in known:
+            raise UsageError(f"--cell {name}: no such error; there are {', '.join(known)}")
+        try:
+            given[name] = float(text)
+        except ValueError:
+            given[name] = math.nan
+        if not math.isfinite(given[name]):
+            raise UsageError(f"--cell {name} needs a number, as in {name}=0.01")
+    return CellOptions(**given)
 
 
 def _probability(text: str) -> float:

@@ -39,10 +39,20 @@ class Patient:
         self._tremor_hz = tremor_hz
         self._random = random.Random(seed)  # noqa: S311 - a signal's noise, no secret
         self._ramps: list[Ramp] = []
+        self._trembles = True
 
     def move(self, start_s: float, rise_s: float, level: float) -> None:
         """Go to a level, beginning at a time not before that of the last move."""
         self._ramps.append(Ramp(start_s, rise_s, level))
+
+    def place(self, start_s: float, level: float, rise_s: float = 0.5) -> None:
+        """Rest at a level without tremor, as under a weight; what was still to come is forgotten.
+
+        ``start_s`` is the present.
+        """
+        begun = [ramp for ramp in self._ramps if ramp.start_s <= start_s]
+        self._ramps = [*begun, Ramp(start_s, rise_s, level)]
+        self._trembles = False
 
     def pull(self, start_s: float, peak: float, hold_s: float, rise_s: float = 0.3) -> float:
         """Pull to a peak, hold it, let go; return the time at which it is over."""
@@ -64,6 +74,6 @@ class Patient:
     def __call__(self, t_s: float) -> float:
         """Return what a sensor feels at a time."""
         level = self.level(t_s)
-        effort = abs(level - self._resting) > 1.0
+        effort = self._trembles and abs(level - self._resting) > 1.0
         shake = self._tremor * math.sin(2.0 * math.pi * self._tremor_hz * t_s) if effort else 0.0
         return level + shake + self._random.gauss(0.0, self._noise)
