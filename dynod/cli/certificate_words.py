@@ -50,7 +50,8 @@ def _detail_lines(detail: CertificateDetail, unit: str) -> Iterator[str]:
     yield f"procedure     {detail.procedure}"
     yield f"reference     {detail.reference}"
     if detail.environment:
-        yield f"environment   {', '.join(f'{key} {text}' for key, text in _sorted(detail))}"
+        items = (f"{key}: {text}" for key, text in sorted(detail.environment.items()))
+        yield f"environment   {'; '.join(items)}"
     if detail.standard_error is not None:
         scatter = f"{detail.standard_error:.3g} {unit}"
         yield f"scatter       {scatter} about the curve, one standard deviation"
@@ -122,10 +123,6 @@ def _print(title: str, headings: Iterable[str], rows: Iterable[Iterable[str]]) -
     console.print(table)
 
 
-def _sorted(detail: CertificateDetail) -> list[tuple[str, str]]:
-    return sorted(detail.environment.items())
-
-
 def _status(certificate: Certificate, row: Mapping[str, Any]) -> str:
     words = STATUS_WORDS[row["status"]]
     if certificate.revoked_reason is not None:
@@ -139,12 +136,12 @@ def _day(moment: datetime) -> str:
 
 
 def _polynomial(coefficients: Iterable[float]) -> str:
-    parts = [
-        f"{coefficient:+.10g}{power}"
-        for coefficient, power in zip(coefficients, _POWERS, strict=False)
-        if coefficient
-    ]
-    return " ".join(parts).removeprefix("+")
+    text = ""
+    for coefficient, power in zip(coefficients, _POWERS, strict=False):
+        if coefficient:
+            sign = " − " if coefficient < 0.0 else " + "
+            text += f"{sign}{abs(coefficient):.10g}{power}"
+    return text.removeprefix(" + ").strip()
 
 
 def _uncertainty(uncertainty: Uncertainty, ends: tuple[float, float], unit: str) -> str:

@@ -21,7 +21,7 @@ from dynod.model.errors import UsageError
 from dynod.store.codec import to_json
 
 _FILE_MODE = 0o640
-_COLUMNS = ("certificate", "device", "serial number", "status", "valid until", "days left")
+_COLUMNS = ("certificate", "device", "serial", "status", "valid until", "left", "range", "check")
 
 
 def run_list(config_path: Path, *, as_json: bool) -> None:
@@ -35,8 +35,8 @@ def run_list(config_path: Path, *, as_json: bool) -> None:
         show("no certificate yet; `dynod calibrate force` or `angle` makes one, `import` adds one")
         return
     table = Table(box=None, pad_edge=False)
-    for heading in (*_COLUMNS, "range", "last check"):
-        table.add_column(heading, no_wrap=heading != "last check")
+    for heading in _COLUMNS:
+        table.add_column(heading, overflow="fold")
     for row in rows:
         table.add_row(*(escape(cell) for cell in _cells(row)))
     console.print(table)
@@ -49,8 +49,8 @@ def _cells(row: dict[str, Any]) -> Iterable[str]:
     yield row["serial_number"]
     yield STATUS_WORDS[row["status"]]
     yield row["valid_until"][:10]
-    yield str(row["days_left"]) if in_time else "-"
-    yield f"{row['range_low']:g} to {row['range_high']:g} {row['unit'] or ''}".rstrip()
+    yield f"{row['days_left']} d" if in_time else "-"
+    yield f"{row['range_low']:g}..{row['range_high']:g} {row['unit'] or ''}".rstrip()
     yield check_words(row)
 
 
@@ -74,9 +74,9 @@ def run_show(config_path: Path, certificate_id: str, *, as_json: bool) -> None:
     for line in certificate_lines(certificate, row):
         show(line)
     show(f"last check    {check_words(row)}")
+    show(f"sha256        {content_sha256(certificate)}")
     if certificate.detail is not None:
         print_tables(certificate.detail)
-    show(f"sha256        {content_sha256(certificate)}")
 
 
 def run_import(config_path: Path, file: Path, *, any_unit: bool) -> None:

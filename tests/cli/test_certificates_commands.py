@@ -173,6 +173,7 @@ def test_the_list_says_how_each_stands(dynod: Program, config: Path) -> None:
     out = dynod("calibrate", "list", "-c", config).out
     assert "C-1" in out
     assert "not yet valid" in out
+    assert "335 d" in out
 
 
 def test_a_failed_check_shows(dynod: Program, config: Path) -> None:
@@ -212,11 +213,11 @@ def test_show_says_it_in_words(dynod: Program, config: Path) -> None:
         "serial number SN-1",
         "in force, 335 days left",
         "20 to 400 N; a result beyond is flagged",
-        "N = 0.3 +1.01·x -1e-22·x²",
+        "N = 0.3 + 1.01·x − 1e-22·x²",
         # 1 N + 1 % of 20 N and of 400 N
         "±(1 N + 1 % of the value), k = 2: ±1.2 N at 20, ±5 N at 400",
         "meets the limits of class 2",
-        "temperature_c 21.5",
+        "temperature_c: 21.5",
         "110.3",
         "resolution",
         "rectangular",
