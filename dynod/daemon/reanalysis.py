@@ -6,7 +6,7 @@ differs, so that the same request again goes on where another one stopped.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import ParamSpec, Protocol, TypeVar
 from uuid import UUID
 
@@ -240,28 +240,26 @@ def _again(
 
 def _write(ended: EndedSession, change: RecordChange, basis: _Basis, access: Access) -> bool:
     """Commit what changes, if the session is still what it was; tell whether it was."""
-    now = instant().wall
-    ready = prepare_change(change, ended.session, basis.letterhead, now, None)
+    now, named = instant().wall, basis.ground.certificate
     entry = AuditEntry(
         at=now,
         action="session.reanalyse",
         subject=str(ended.session.session_id),
         who=basis.by,
         detail={
-            "certificate": None
-            if basis.ground.certificate is None
-            else basis.ground.certificate.certificate_id,
+            "certificate": None if named is None else named.certificate_id,
             "trials": [
                 {"result_id": str(trial.result_id), "revision": trial.revision}
                 for trial in change.trials
             ],
         },
     )
+    ready = prepare_change(change, ended.session, basis.letterhead, now, None, entry)
 
     def write() -> bool:
         if _marks(_read(access.store, ended.session.session_id)) != _marks(ended):
             return False
-        access.store.commit(replace(ready.change, audit=entry))
+        access.store.commit(ready.change)
         return True
 
     if not access.call(write):

@@ -1,6 +1,7 @@
 """``dynod reanalyse`` from outside: by the daemon to a subscriber, and cut off in the middle."""
 
 import json
+import os
 import re
 import signal
 import sqlite3
@@ -8,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +157,48 @@ def test_a_daemon_that_is_stopped_meanwhile_ends_at_once(tmp_path: Path) -> None
         assert daemon.stop() == 0
         assert process.wait(TIMEOUT_S) == 4  # hung up on
         assert 0 < whole_sessions(daemon) < MANY
+
+
+def asked(daemon: Daemon, answer: str) -> str:
+    """Run ``dynod reanalyse --apply`` in a terminal, answer its question; return what it said."""
+    master, slave = os.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dynod", "reanalyse", "--apply", "-c", str(daemon.config)],
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+    )
+    os.close(slave)
+    said = b""
+    try:
+        while b"[y/N]" not in said:
+            said += os.read(master, 4096)
+        os.write(master, answer.encode() + b"\n")
+        with suppress(OSError):  # a terminal that nobody holds any more
+            while part := os.read(master, 4096):
+                said += part
+        assert process.wait(TIMEOUT_S) == 0
+    finally:
+        process.kill()
+        process.wait()
+        os.close(master)
+    return said.decode()
+
+
+def test_it_asks_in_a_terminal_and_takes_no_for_an_answer(tmp_path: Path) -> None:
+    daemon = station(tmp_path, 1)
+    fill(daemon)
+    assert "nothing was changed" in asked(daemon, "n")
+    assert whole_sessions(daemon) == 0
+    assert f"changed: {2 * MANY} of {2 * MANY} trials" in asked(daemon, "y")
+    assert whole_sessions(daemon) == MANY
+
+
+def test_without_a_database_it_says_so(tmp_path: Path) -> None:
+    done = station(tmp_path, 1).command_line("reanalyse")
+    assert done.returncode == 5
+    assert "does not exist; `dynod run` makes it" in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 APPLY = ("reanalyse", "--apply", "--yes", "--json")
