@@ -179,12 +179,18 @@ def calibrate_list(config: Config = DEFAULT_CONFIG, *, json: Json = False) -> No
 
 @calibrate.command("show")
 def calibrate_show(
-    certificate_id: CertificateId, config: Config = DEFAULT_CONFIG, *, json: Json = False
+    certificate_id: CertificateId,
+    plot: Annotated[
+        Path | None, typer.Option(help="Draw what is left over at its points into this SVG.")
+    ] = None,
+    config: Config = DEFAULT_CONFIG,
+    *,
+    json: Json = False,
 ) -> None:
     """Say in plain words what a certificate says: range, uncertainty, class, points, budget."""
     from dynod.cli.certificates import run_show
 
-    run_show(config, certificate_id, as_json=json)
+    run_show(config, certificate_id, plot, as_json=json)
 
 
 @calibrate.command("import")

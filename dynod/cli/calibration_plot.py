@@ -51,33 +51,35 @@ class _Series:
     points: tuple[Point, ...]
 
 
-def residual_plot(certificate: Certificate) -> str:
+def residual_plot(certificate: Certificate, kind: Kind | None = None) -> str:
     """Return what a certificate's own points leave over, as SVG.
 
     Upwards is the result by the certificate less the true load, in N (or deg): for a force the
     reading less the zero of its run, for an angle the reading itself. Around zero lies the stated
     uncertainty over the calibrated range. A certificate without points shows that band alone.
+    ``kind`` is what the unit measures, where the certificate has no detail that says it.
     """
+    unit = unit_of(certificate, kind)
     series = _series(certificate)
     axes = _axes(certificate, series)
     shapes = (
         *head(certificate),
         *_band(axes, certificate),
-        *_scales(axes, certificate),
+        *_scales(axes, unit),
         *_points(axes, series),
         *_legend(certificate),
-        *_foot(certificate, series),
+        *_foot(certificate, unit, series),
     )
     return svg.document(title(certificate), STYLE, WIDTH, HEIGHT, shapes)
 
 
-def unit_of(certificate: Certificate) -> str:
+def unit_of(certificate: Certificate, kind: Kind | None = None) -> str:
     """Return the unit of a certificate's results as people write it: N or °.
 
-    Only a certificate with detail says what kind its unit is; without, it is a force.
+    Only a certificate with detail says what its unit measures; else it is ``kind``, or a force.
     """
-    detail = certificate.detail
-    return "°" if detail is not None and detail.kind is Kind.ANGLE else "N"
+    known = kind if certificate.detail is None else certificate.detail.kind
+    return "°" if known is Kind.ANGLE else "N"
 
 
 def title(certificate: Certificate) -> str:
@@ -176,8 +178,7 @@ def _band(axes: Axes, certificate: Certificate) -> Iterator[str]:
         yield svg.path(edge(certificate.unshared, sign), "part")
 
 
-def _scales(axes: Axes, certificate: Certificate) -> Iterator[str]:
-    unit = unit_of(certificate)
+def _scales(axes: Axes, unit: str) -> Iterator[str]:
     yield from frame(axes)
     step = 30.0 if unit == "°" and axes.x_high - axes.x_low > 150.0 else None
     for load in svg.ticks(axes.x_low, axes.x_high, 10, step):
@@ -230,8 +231,7 @@ def _legend(certificate: Certificate) -> Iterator[str]:
             yield svg.text(x + 10, y, words, "small")
 
 
-def _foot(certificate: Certificate, series: Sequence[_Series]) -> Iterator[str]:
-    unit = unit_of(certificate)
+def _foot(certificate: Certificate, unit: str, series: Sequence[_Series]) -> Iterator[str]:
     line = certificate.uncertainty
     slope = f" + {100.0 * line.slope:.3g} % of the {'angle' if unit == '°' else 'force'}"
     words = [f"uncertainty ±({line.floor:.3g} {unit}{slope if line.slope else ''})"]

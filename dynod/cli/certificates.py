@@ -10,6 +10,8 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
+from dynod.cli import svg
+from dynod.cli.calibration_plot import residual_plot
 from dynod.cli.certificate_words import STATUS_WORDS, certificate_lines, print_tables
 from dynod.cli.output import console, print_json
 from dynod.cli.port_session import show
@@ -17,6 +19,7 @@ from dynod.cli.shelf import open_shelf
 from dynod.config.certificate_text import certificate_text, content_sha256
 from dynod.config.certificates import read_certificate
 from dynod.daemon.shelf import find_certificate
+from dynod.model.clinical import Kind
 from dynod.model.errors import UsageError
 from dynod.store.codec import to_json
 
@@ -62,11 +65,17 @@ def check_words(row: dict[str, Any]) -> str:
     return f"{'passed' if last['passed'] else 'FAILED'} on {last['at'][:10]}"
 
 
-def run_show(config_path: Path, certificate_id: str, *, as_json: bool) -> None:
-    """Say in words what one certificate says. Raises UsageError when there is none."""
+def run_show(config_path: Path, certificate_id: str, plot: Path | None, *, as_json: bool) -> None:
+    """Say in words what one certificate says, and draw what it leaves over into ``plot``.
+
+    Raises UsageError when there is no such certificate.
+    """
     with open_shelf(config_path) as shelf:
         certificate = find_certificate(shelf.certificates(), certificate_id)
         row = _row(shelf.rows(), certificate_id)
+    if plot is not None:
+        kind = Kind.ANGLE if row["unit"] == "deg" else Kind.FORCE
+        svg.write(plot, residual_plot(certificate, kind))
     if as_json:
         record = json.loads(to_json(certificate))
         print_json({**row, "sha256": content_sha256(certificate), "certificate": record})

@@ -2,7 +2,9 @@
 
 import itertools
 import re
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -18,6 +20,8 @@ from dynod.model.calibration_record import (
 )
 from dynod.model.clinical import Kind
 from dynod.model.errors import UsageError
+from tests.cli.program import Program
+from tests.support.calibrating import GAUGE, known_station, put_on_shelf
 from tests.support.certificates import BEGIN, made_certificate, made_check
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -193,3 +197,18 @@ def test_one_check_is_a_chart_and_none_is_a_clear_error() -> None:
     Picture(drift_chart([made_check(0, 0.1)], CheckLimits(), None))
     with pytest.raises(UsageError, match="no check to draw"):
         drift_chart([], CheckLimits(), None)
+
+
+def test_a_stored_certificate_is_drawn_on_request(tmp_path: Path, dynod: Program) -> None:
+    known_station(tmp_path)
+    put_on_shelf(tmp_path, made_certificate(Kind.FORCE, unit=GAUGE, runs=(RUN,)))
+    words = ("calibrate", "show", "CERT-1", "-c", tmp_path / "dynod.toml")
+    done = dynod(*words, "--plot", tmp_path / "left.svg")
+    assert done.code == 0, done.err
+    assert "4 points" in (tmp_path / "left.svg").read_text(encoding="utf-8")
+    assert dynod(*words, "--plot", tmp_path / "no" / "left.svg").code == 5
+
+
+def test_an_angle_from_paper_is_drawn_in_degrees() -> None:
+    paper = replace(made_certificate(Kind.ANGLE, span=(-60.0, 60.0)), detail=None)
+    assert "true angle in °" in Picture(residual_plot(paper, Kind.ANGLE)).words
