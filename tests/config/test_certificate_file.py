@@ -20,9 +20,7 @@ from dynod.model.calibration_record import AnglePose
 from dynod.model.clinical import Kind
 from dynod.model.errors import ConfigError
 from tests.config.files import CERTIFICATE, write
-from tests.support.whole_certificate import DETAIL, WHOLE
-
-FILE = Path("c.toml")
+from tests.support.whole_certificate import DETAIL, FILE, WHOLE
 
 
 def again(certificate: Certificate) -> Certificate:

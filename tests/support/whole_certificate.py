@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 from dynod.model.calibration import Certificate, Uncertainty
 from dynod.model.calibration_record import (
@@ -51,3 +52,4 @@ WHOLE = Certificate(
     issued_by="the clinic",
     detail=DETAIL,
 )
+FILE = Path("c.toml")
