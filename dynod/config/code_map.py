@@ -65,6 +65,7 @@ class SiteCodes(Part):
     test: Group = Field(default_factory=dict)
     deficit: Group = Field(default_factory=dict)
     metric: Group = Field(default_factory=dict)
+    service: Group = Field(default_factory=dict)
     position: Group = Field(default_factory=dict)
     contraction: Group = Field(default_factory=dict)
     fixation: Group = Field(default_factory=dict)

@@ -11,7 +11,7 @@ from dynod.core.even_curve import even_curve
 from dynod.core.settings import AnalysisSettings
 from dynod.model.calibration import Calibration, CalibrationStatus
 from dynod.model.clinical import Kind, Side, Slot, TestSpec
-from dynod.model.samples import SampleBlock
+from dynod.model.samples import FloatArray, SampleBlock
 from dynod.model.trial import Recording, ResultStatus, StartedBy, Trial
 from tests.core.curves import NOMINAL
 from tests.support.builders import HHD, START, TILT, analysis, force_test, rom_test
@@ -22,7 +22,7 @@ COUNTS = np.array([10.0, 10.0, 11.0, 13.0, 17.0, 25.0, 41.0, 10.0])
 TWICE = Calibration(CalibrationStatus.NOMINAL, (-5.0, 2.0))
 
 
-def recorded(values: np.ndarray, **changes: Any) -> Recording:
+def recorded(values: FloatArray, **changes: Any) -> Recording:
     block = SampleBlock(T_S, values[:, np.newaxis], np.zeros(len(T_S), np.uint8), ("force",), 0)
     made = Recording(block, 5.2, 5.7, StartedBy.PRESS, 10.0)
     return replace(made, **changes)
