@@ -38,10 +38,7 @@ def calibrate_verify(  # noqa: PLR0913 - an option is an argument
     history: Annotated[bool, typer.Option("--history", help="Show the past checks.")] = False,
     json: Json = False,
 ) -> None:
-    """Check a device with one weight or one known angle, as every week, or show its checks.
-
-    A device that fails is not trusted until it passes or has a new certificate; exits with 1 then.
-    """
+    """Check a device with one weight or one known angle, every week; exits with 1 if it fails."""
     from dynod.cli.calibrate_reference import known_load
     from dynod.cli.calibrate_verify import VerifyRequest, run_verify
 

@@ -23,7 +23,8 @@ COMMANDS = dict(commands(get_command(app)))
 
 
 def test_the_commands_are_these() -> None:
-    leaves = {" ".join(words) for words in COMMANDS} - {"", "devices", "results", "session"}
+    groups = {"", "calibrate", "devices", "results", "session"}
+    leaves = {" ".join(words) for words in COMMANDS} - groups
     assert leaves == {
         "run",
         "demo",
@@ -33,7 +34,16 @@ def test_the_commands_are_these() -> None:
         "subscribe",
         "schema",
         "report",
+        "reanalyse",
         "reliability",
+        "calibrate angle",
+        "calibrate export",
+        "calibrate force",
+        "calibrate import",
+        "calibrate list",
+        "calibrate revoke",
+        "calibrate show",
+        "calibrate verify",
         "devices list",
         "devices probe",
         "devices capture",
