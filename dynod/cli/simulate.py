@@ -24,6 +24,7 @@ from dynod.simulate.pty_port import PtyPort
 from dynod.simulate.witmotion import WitMotionFirmware
 from dynod.wire.profile import Profile
 
+_NOISE = {Kind.FORCE: 0.2, Kind.ANGLE: 0.05}
 _HOLD_S = 3.0
 _LARGEST = 100_000.0
 _REST_S = 3.0  # a pull needs a quiet second before it and half a second after it
@@ -55,7 +56,7 @@ def run_simulate(request: SimulateRequest, config_path: Path) -> None:
     cell = read_cell(request.cell)
     line_faults, options = read_faults(request.faults)
     profile = choose_profile(load_profiles(config_path.parent), request.device, request.facts)
-    patient = Patient(noise=0.2, tremor=1.0)
+    patient = Patient(noise=_NOISE[profile.kind], tremor=1.0)
     firmware = _firmware(profile, Cell(patient, cell), request, options)
     link = request.link
     if link.exists() and not link.is_symlink():
