@@ -15,7 +15,6 @@ from dynod.model.trial import Trial
 from dynod.publish.code_map import CodeMap, test_name
 from dynod.publish.fhir_device import metric_id
 from dynod.publish.fhir_parts import (
-    METRIC_UNITS,
     OBSERVATION_CATEGORY,
     PatientReference,
     Resource,
@@ -25,12 +24,11 @@ from dynod.publish.fhir_parts import (
     logical,
     patient_reference,
     quantity,
-    rounded,
     urn,
     value_range,
 )
 from dynod.publish.fields import rfc3339
-from dynod.publish.sides import SideOfTest
+from dynod.publish.sides import METRIC_UNITS, SideOfTest, rounded
 
 _EXAM = {"coding": [{"system": OBSERVATION_CATEGORY, "code": "exam", "display": "Exam"}]}
 _UNSYNCED = "The station's clock had not been set from the network when this was recorded."

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from dynod.model.session import Identifier
 from dynod.publish.fields import rfc3339
+from dynod.publish.sides import rounded
 
 Resource: TypeAlias = dict[str, Any]
 PatientReference: TypeAlias = Literal["conditional", "logical"]
@@ -25,15 +26,6 @@ _UNITS = {
     "deg": "°",
     "%": "%",
 }
-_DIGITS = 4  # a ten-thousandth of a newton is below what any of the devices tells apart
-
-METRIC_UNITS = {
-    "peak_force_n": "N",
-    "peak_torque_nm": "N.m",
-    "peak_force_n_per_kg": "N/kg",
-    "angle_deg": "deg",
-}
-"""UCUM codes of the metrics that are reported."""
 
 
 def urn(identifier: UUID) -> str:
@@ -44,11 +36,6 @@ def urn(identifier: UUID) -> str:
 def identifiers(identifier: UUID) -> list[dict[str, str]]:
     """Return the business identifier of a resource."""
     return [{"system": UUIDS, "value": urn(identifier)}]
-
-
-def rounded(value: float) -> float:
-    """Return a number without the digits that nobody measured."""
-    return round(float(value), _DIGITS) + 0.0  # no negative zero
 
 
 def quantity(value: float, unit: str) -> dict[str, Any]:

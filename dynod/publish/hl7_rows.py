@@ -10,9 +10,8 @@ from dynod.model.deficit import Classification, Deficit
 from dynod.model.session import SessionSummary
 from dynod.model.trial import ResultStatus, Trial
 from dynod.publish.code_map import CodeMap, Concept, test_name
-from dynod.publish.fhir_parts import METRIC_UNITS
 from dynod.publish.hl7_text import CODING_SYSTEMS, NAMESPACE, number, parts
-from dynod.publish.sides import SideOfTest, begun_tests, sides_of
+from dynod.publish.sides import METRIC_UNITS, SideOfTest, begun_tests, sides_of
 
 # Table 0085.
 FINAL, CORRECTED, WRONG, DELETED, NOT_OBTAINED = "F", "C", "W", "D", "X"

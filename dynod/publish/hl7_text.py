@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from dynod.model.session import Identifier
-from dynod.publish.fhir_parts import rounded
+from dynod.publish.sides import rounded
 
 NAMESPACE = "DYNOD"
 """Who gives out dynod's own identifiers."""

@@ -17,6 +17,17 @@ _METRICS = {
 }
 
 
+METRIC_UNITS = {
+    "peak_force_n": "N",
+    "peak_torque_nm": "N.m",
+    "peak_force_n_per_kg": "N/kg",
+    "angle_deg": "deg",
+}
+"""UCUM codes of the metrics of a side."""
+
+_DIGITS = 4  # a ten-thousandth of a newton is below what any of the devices tells apart
+
+
 @dataclass(frozen=True, slots=True)
 class SideOfTest:
     """A side with at least one trial that counts.
@@ -42,6 +53,11 @@ class SideOfTest:
     def end(self) -> datetime:
         """When the last of its trials began."""
         return max(trial.recorded_at for trial in self.trials)
+
+
+def rounded(value: float) -> float:
+    """Return a number without the digits that nobody measured."""
+    return round(float(value), _DIGITS) + 0.0  # no negative zero
 
 
 def side_id(session: Session, test: TestSpec, side: Side) -> UUID:
