@@ -219,6 +219,7 @@ def _issue(
             "gravity_m_per_s2": f"{means.gravity.value:.5f}",
             "gravity_source": means.gravity.source,
             "buoyancy_factor": f"{means.air.factor:.6f}",
+            "warm_up_minutes": f"{means.procedure.warm_up_minutes:g}",
         },
     )
     if means.masses.example:
