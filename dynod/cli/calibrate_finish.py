@@ -127,7 +127,7 @@ def finish(made: Certificate, shelf: Shelf, issue: Issue, *, as_json: bool) -> b
 
 def in_words(made: Certificate) -> Iterator[str]:
     """Yield the lines that say what a certificate holds."""
-    detail, unit = made.detail, unit_of(made)
+    detail, unit = made.detail, "deg" if unit_of(made) == "°" else "N"
     yield (
         f"certificate {made.certificate_id} of {made.profile}, serial number {made.serial_number}:"
     )
