@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Mapping
 
 from dynod.daemon.clock import instant
+from dynod.daemon.corrections import Corrections
 from dynod.daemon.station import Station
 from dynod.daemon.writer import Writer
 from dynod.model.errors import StorageError
@@ -19,10 +20,13 @@ from dynod.publish.commands import parse_command, reply_error, reply_ok
 from dynod.publish.fields import IdentifierPart
 from dynod.publish.refusals import CommandRefused
 from dynod.session import inputs
-from dynod.session.replies import Refused
-from dynod.store.change import Change, StoredReply
+from dynod.session.replies import ErrorCode, Refused
+from dynod.store.change import Change, ResendRange, StoredReply
 
 log = logging.getLogger(__name__)
+
+RECORD_SYSTEM = "record system"
+MOST_RESENT = 100_000
 
 
 class CommandService:
@@ -32,27 +36,34 @@ class CommandService:
         self,
         station: Station,
         writer: Writer,
+        corrections: Corrections,
+        stream: str,
         status: Callable[[], Mapping[str, object]],
     ) -> None:
         self._station = station
         self._writer = writer
+        self._corrections = corrections
+        self._stream = stream
         self._status = status
         self._lock = asyncio.Lock()
 
-    async def handle(self, name: str, payload: bytes) -> bytes:
-        """Return the reply to a command; never raises for what is in it."""
+    async def handle(self, name: str, payload: bytes, who: str = RECORD_SYSTEM) -> bytes:
+        """Return the reply to a command; never raises for what is in it.
+
+        ``who`` is where it came from, for the audit.
+        """
         try:
             command = parse_command(name, payload)
         except CommandRefused as refusal:
             return self._refuse(refusal)
         request_id = str(command.request_id)
         async with self._lock:
-            return await self._carry_out(command, request_id)
+            return await self._carry_out(command, request_id, who)
 
-    async def _carry_out(self, command: wire.Command, request_id: str) -> bytes:
+    async def _carry_out(self, command: wire.Command, request_id: str, who: str) -> bytes:
         try:
             known = await self._writer.call(self._writer.store.reply, request_id)
-            return known or await self._execute(command, request_id)
+            return known or await self._execute(command, request_id, who)
         except Refused as refusal:
             return self._refuse(
                 CommandRefused(
@@ -65,7 +76,7 @@ class CommandService:
                 CommandRefused("storage", "the database cannot be written", request_id=request_id)
             )
 
-    async def _execute(self, command: wire.Command, request_id: str) -> bytes:
+    async def _execute(self, command: wire.Command, request_id: str, who: str) -> bytes:
         def stored(fields: Mapping[str, object]) -> StoredReply:
             return StoredReply(request_id, reply_ok(request_id, **fields))
 
@@ -73,14 +84,42 @@ class CommandService:
         if given is not None:
             fields: Mapping[str, object] = await self._station.give(given, reply=stored)
             return stored(fields).payload
-        if isinstance(command, wire.Tare):
-            fields = {"tare_n": self._station.tare(command.device)}
-        else:
-            fields = self._status()
+        correction = _correction_of(command)
+        if correction is not None:
+            fields = await self._corrections.give(correction, who, stored)
+            return stored(fields).payload
+        wanted: ResendRange | None = None
+        match command:
+            case wire.Tare():
+                fields = {"tare_n": self._station.tare(command.device)}
+            case wire.ResendResults():
+                wanted, fields = await self._resend(command)
+            case _:
+                fields = self._status()
         reply = stored(fields)
-        change = Change(reply=reply, at=instant().wall)
+        change = Change(reply=reply, resend=wanted, at=instant().wall)
         await self._writer.call(self._writer.store.commit, change)
+        if wanted is not None:
+            self._station.sealed(())
         return reply.payload
+
+    async def _resend(
+        self, command: wire.ResendResults
+    ) -> tuple[ResendRange | None, Mapping[str, object]]:
+        """Return what goes out again and the fields of the reply; raises Refused."""
+        first, last = command.from_sequence, command.to_sequence
+        if last < first:
+            raise Refused(ErrorCode.INVALID_VALUE, "must not be below from_sequence", "to_sequence")
+        if last - first >= MOST_RESENT:
+            raise Refused(
+                ErrorCode.INVALID_VALUE, f"at most {MOST_RESENT} numbers at once", "to_sequence"
+            )
+        if str(command.stream) != self._stream:
+            raise Refused(ErrorCode.NOT_FOUND, "another database numbered that stream", "stream")
+        held = await self._writer.call(self._writer.store.held, first, last)
+        purged = [{"from_sequence": start, "to_sequence": end} for start, end in held.purged]
+        wanted = ResendRange(first, last) if held.count else None
+        return wanted, {"count": held.count, "purged": purged}
 
     def _refuse(self, refusal: CommandRefused) -> bytes:
         self._station.count_refused(refusal.code)
@@ -111,6 +150,22 @@ _PLAIN: dict[type[wire.Command], Callable[[], inputs.Input]] = {
     wire.ConfirmChange: inputs.ConfirmChange,
     wire.NextTest: inputs.NextTest,
 }
+
+
+def _correction_of(command: wire.Command) -> inputs.Correction | None:
+    """Return the correction that a command asks for, or None where it asks for something else."""
+    match command:
+        case wire.AssignSession():
+            patient = wire.patient_record(command.patient)
+            return inputs.AssignSession(command.session_id, patient)
+        case wire.RelabelTrial():
+            return inputs.RelabelTrial(command.result_id, command.side)
+        case wire.AnnotateTrial():
+            return inputs.AnnotateTrial(command.result_id, command.pain_nrs, command.note)
+        case wire.VoidResult():
+            return inputs.VoidResult(command.result_id, command.reason, command.by)
+        case _:
+            return None
 
 
 def _start_session(command: wire.StartSession) -> inputs.StartSession:

@@ -13,6 +13,7 @@ from dynod.daemon.calibration_watch import CalibrationWatch
 from dynod.daemon.clock import instant
 from dynod.daemon.commands import CommandService
 from dynod.daemon.control import ControlServer, Lease
+from dynod.daemon.corrections import Corrections
 from dynod.daemon.device import DeviceRunner
 from dynod.daemon.devices import StationDevices
 from dynod.daemon.displays import Displays
@@ -84,7 +85,13 @@ class Daemon:
             store.outbox_counts(),
             store.last_sequence,
         )
-        commands = CommandService(self._station, self._writer, self._displays.reply_fields)
+        commands = CommandService(
+            self._station,
+            self._writer,
+            Corrections(self._station, self._writer, letterhead, plan.rules),
+            letterhead.stream,
+            self._displays.reply_fields,
+        )
         self._publisher = Publisher(
             plan.broker,
             self._displays,
@@ -219,7 +226,7 @@ class Daemon:
 
     async def _command(self, request: dict[str, object]) -> bytes:
         payload = json.dumps(request.get("payload")).encode()
-        return await self._commands.handle(str(request.get("name")), payload)
+        return await self._commands.handle(str(request.get("name")), payload, "control socket")
 
     async def _lease(self, request: dict[str, object]) -> Lease:
         """Let go of a device's port for a command that asks for it; raises DeviceError."""

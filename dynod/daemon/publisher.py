@@ -146,8 +146,8 @@ class Publisher:
 
     async def _empty_outbox(self) -> None:
         await self._send_fresh()
-        while self._connection.connected and await self._send_due():
-            pass
+        while self._connection.connected and (await self._send_due() or await self._send_again()):
+            await self._send_fresh()
         await self._count()
 
     async def _send_fresh(self) -> None:
@@ -172,17 +172,35 @@ class Publisher:
         self._drained = sent == len(rows) < IN_FLIGHT
         return sent == IN_FLIGHT
 
+    async def _send_again(self) -> bool:
+        """Send a portion of what was asked for again; return whether there may be more.
+
+        What is due comes first: a long range holds up no new result for longer than a portion.
+        """
+        store = self._writer.store
+        rows = await self._writer.call(store.asked_again, IN_FLIGHT)
+        sent = 0
+        for row, ok in zip(rows, await self._send_all(rows), strict=True):
+            if not ok:
+                break
+            sent = row.sequence
+        if sent:
+            await self._writer.call(store.note_again, sent)
+        return bool(rows) and sent == rows[-1].sequence
+
     async def _send_rows(self, rows: Sequence[OutboxRow]) -> int:
         """Send rows in order and note those that were acknowledged; return how many."""
         self._newest = max((self._newest, *(row.sequence for row in rows)))
-        if len(rows) == 1:  # the usual case, and nothing shall come between commit and send
-            outcomes = [await self._send(rows[0])]
-        else:
-            outcomes = await asyncio.gather(*(self._send(row) for row in rows))
+        outcomes = await self._send_all(rows)
         sent = [row.sequence for row, ok in zip(rows, outcomes, strict=True) if ok]
         if sent:
             await self._writer.call(self._writer.store.mark_sent, sent, instant().wall)
         return len(sent)
+
+    async def _send_all(self, rows: Sequence[OutboxRow]) -> Sequence[bool]:
+        if len(rows) == 1:  # the usual case, and nothing shall come between commit and send
+            return [await self._send(rows[0])]
+        return await asyncio.gather(*(self._send(row) for row in rows))
 
     async def _send(self, row: OutboxRow) -> bool:
         return await self._try(Outgoing(row.topic, row.payload, content_type=row.content_type))

@@ -40,6 +40,7 @@ from dynod.session.replies import ErrorCode, Refused
 from dynod.session.state import State, settled
 from dynod.session.steps import BeginRecording, Context, EndRecording, Rules, Step, TakeReading
 from dynod.session.workflow import commit_failed, step
+from dynod.store.audit import AuditEntry
 from dynod.store.change import StoredReply
 from dynod.store.outbox import OutboxRow
 
@@ -93,11 +94,13 @@ class Station:
         *,
         at: StreamMoment | None = None,
         reply: Callable[[Mapping[str, str]], StoredReply] | None = None,
+        audit: AuditEntry | None = None,
     ) -> Mapping[str, str]:
         """Carry out an input; return the fields of its reply once everything is committed.
 
-        ``at`` is the moment in a device's stream that a press or onset marks. Raises Refused,
-        or StorageError when the commit failed and nothing changed.
+        ``at`` is the moment in a device's stream that a press or onset marks, ``audit`` what is
+        written down with the records that the input changes. Raises Refused, or StorageError when
+        the commit failed and nothing changed.
         """
         ending = isinstance(given, EndSession)
         if self.state.phase is Phase.ANALYSING and not ending:
@@ -107,7 +110,7 @@ class Station:
             if not (analysing and ending):
                 result = self._step(given)
                 discards = ending and isinstance(result.effect, EndRecording)
-                await self._commit(result, None if discards else reply)
+                await self._commit(result, None if discards else reply, audit)
                 self._adopt(result, at)
                 if not discards:
                     return result.reply
@@ -156,18 +159,21 @@ class Station:
         return step(self.state, given, Context(instant(), self._rules, self._devices.roster()))
 
     async def _commit(
-        self, result: Step, reply: Callable[[Mapping[str, str]], StoredReply] | None
+        self,
+        result: Step,
+        reply: Callable[[Mapping[str, str]], StoredReply] | None,
+        audit: AuditEntry | None = None,
     ) -> None:
         stored = reply(result.reply) if reply is not None else None
         if not result.change and stored is None:
             return
         session = result.state.session or self.state.session
         now = instant()
-        ready = prepare_change(result.change, session, self._letterhead, now.wall, stored)
+        done = audit if result.change else None
+        ready = prepare_change(result.change, session, self._letterhead, now.wall, stored, done)
         await self._writer.call(self._writer.store.commit, ready.change)
         self._devices.stored_at(now.wall)
-        for listener in self.committed:
-            listener(ready.sealed)
+        self.sealed(ready.sealed)
         await asyncio.sleep(0)  # what was committed goes out before any display is drawn
 
     def _adopt(self, result: Step, at: StreamMoment | None) -> None:
@@ -299,8 +305,12 @@ class Station:
     def count_refused(self, reason: str) -> None:
         """Count an input that changed nothing; ``status`` shows the counters."""
         self.refused[reason] += 1
+        self.sealed(())
+
+    def sealed(self, rows: Sequence[OutboxRow]) -> None:
+        """Tell whoever listens that the outbox or a counter changed; ``rows`` are new in it."""
         for listener in self.committed:
-            listener(())
+            listener(rows)
 
     async def end_if_idle(self, now: Instant, idle_s: float) -> None:
         """End the session when nothing was pressed or commanded for ``idle_s``."""

@@ -4,11 +4,19 @@ The same models serve MQTT and the control socket. Judged in this order: size, J
 keys, values; what needs the phase of the session is judged by the workflow.
 """
 
+import unicodedata
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal, TypeAlias, TypeVar
+from typing import Annotated, ClassVar, Literal, Self, TypeAlias, TypeVar
 from uuid import UUID
 
-from pydantic import Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from dynod.model.clinical import InvolvedSide, Movement, Side
 from dynod.model.deficit import Contribution
@@ -17,8 +25,10 @@ from dynod.publish.fields import (
     IdentifierPart,
     Message,
     Name,
+    Number,
     OptionalKey,
     SchemaKey,
+    ShortText,
     Uuid,
 )
 from dynod.publish.messages import ErrorPart, OkReply, ReceiptsMessage, RefusedReply
@@ -30,6 +40,24 @@ RECEIPTS_LIMIT_BYTES = 128 * 1024
 
 LeverArm: TypeAlias = Annotated[float, Field(ge=0.05, le=1.0)]
 BodyMass: TypeAlias = Annotated[float, Field(ge=2.0, le=400.0)]
+PainNrs: TypeAlias = Annotated[int, Field(ge=0, le=10)]
+
+NOTE_LENGTH = 1000
+_UNSHOWN = {"Cc", "Cs", "Zl", "Zp"}  # control characters, halves of one, ends of a line
+
+
+def _one_line(text: str) -> str:
+    if any(unicodedata.category(character) in _UNSHOWN for character in text):
+        raise ValueError("must not hold control characters or line breaks")
+    return text
+
+
+Note: TypeAlias = Annotated[
+    str, StringConstraints(max_length=NOTE_LENGTH), AfterValidator(_one_line)
+]
+Reason: TypeAlias = Annotated[
+    str, StringConstraints(min_length=1, max_length=NOTE_LENGTH), AfterValidator(_one_line)
+]
 
 M = TypeVar("M", bound=Message)
 
@@ -84,10 +112,7 @@ class StartSession(Command):
 
     def patient_record(self) -> Patient | None:
         """Return whom the session is about."""
-        given = self.patient
-        if given is None:
-            return None
-        return Patient(given.to_model(), given.sex, given.birth_year)
+        return patient_record(self.patient) if self.patient is not None else None
 
     def lever_arms(self) -> Mapping[Movement, Mapping[Side, float]]:
         """Return the lever arms that are known, in metres."""
@@ -99,6 +124,15 @@ class EndSession(Command):
 
     name = "session.end"
     schema_id: SchemaKey[Literal["dynod.command.session.end/1"]] = None
+
+
+class AssignSession(Command):
+    """Say whose session it is, or that it is somebody else's; running or ended."""
+
+    name = "session.assign"
+    schema_id: SchemaKey[Literal["dynod.command.session.assign/1"]] = None
+    session_id: Uuid
+    patient: PatientPart
 
 
 class StartTrial(Command):
@@ -130,6 +164,61 @@ class RedoTrial(Command):
     name = "trial.redo"
     schema_id: SchemaKey[Literal["dynod.command.trial.redo/1"]] = None
     result_id: Uuid
+
+
+class RelabelTrial(Command):
+    """Say on which side a trial was really done."""
+
+    name = "trial.relabel"
+    schema_id: SchemaKey[Literal["dynod.command.trial.relabel/1"]] = None
+    result_id: Uuid
+    side: Side
+
+
+class AnnotateTrial(Command):
+    """Say how much a trial hurt, or a note on it; what is not given stays as it is."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"anyOf": [{"required": ["pain_nrs"]}, {"required": ["note"]}]}
+    )
+
+    name = "trial.annotate"
+    schema_id: SchemaKey[Literal["dynod.command.trial.annotate/1"]] = None
+    result_id: OptionalKey[Uuid] = None
+    """Without it, the trial that is being recorded, else the last one."""
+    pain_nrs: OptionalKey[PainNrs] = None
+    """Pain on the numeric rating scale: 0 is none, 10 the worst imaginable."""
+    note: OptionalKey[Note] = Field(default=None, repr=False)
+    """One line, published with the trial; an empty one takes the note away."""
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.pain_nrs is None and self.note is None:
+            raise ValueError("needs pain_nrs, note or both")
+        return self
+
+
+class VoidResult(Command):
+    """Take a trial, deficit or session result back as entered in error; the audit keeps why."""
+
+    name = "result.void"
+    schema_id: SchemaKey[Literal["dynod.command.result.void/1"]] = None
+    result_id: Uuid
+    reason: Reason = Field(repr=False)
+    """Why, in words; kept at the station and never published."""
+    by: ShortText = Field(repr=False)
+    """Who says so; kept at the station and never published."""
+
+
+class ResendResults(Command):
+    """Ask for results again by their numbers: the same numbers and the same bytes."""
+
+    name = "results.resend"
+    schema_id: SchemaKey[Literal["dynod.command.results.resend/1"]] = None
+    stream: Uuid
+    from_sequence: Number
+    to_sequence: Number
+    """The last one that is wanted; at most 100,000 numbers at once."""
 
 
 class ConfirmChange(Command):
@@ -175,17 +264,27 @@ COMMANDS: Mapping[str, type[Command]] = {
     for command in (
         StartSession,
         EndSession,
+        AssignSession,
         StartTrial,
         StopTrial,
         DiscardTrial,
         RedoTrial,
+        RelabelTrial,
+        AnnotateTrial,
         ConfirmChange,
         NextTest,
         SelectTest,
         Tare,
+        ResendResults,
+        VoidResult,
         GetStatus,
     )
 }
+
+
+def patient_record(given: PatientPart) -> Patient:
+    """Return the patient whom a request names."""
+    return Patient(given.to_model(), given.sex, given.birth_year)
 
 
 def parse_command(name: str, payload: bytes) -> Command:

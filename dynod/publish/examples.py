@@ -296,6 +296,7 @@ EXAMPLES: Mapping[str, tuple[Mapping[str, Any], ...]] = {
     "dynod.reply/1": (
         {**_OK, "session_id": _SESSION, "session_code": "K7QF"},
         {**_OK, "result_id": _TRIAL},
+        {**_OK, "count": 17, "purged": [{"from_sequence": 41, "to_sequence": 43}]},
         {
             **_OK,
             "status": _STATUS,
@@ -310,10 +311,24 @@ EXAMPLES: Mapping[str, tuple[Mapping[str, Any], ...]] = {
     ),
     "dynod.command.session.start/1": (_START_SESSION, {**_BARE, "patient": None}),
     "dynod.command.session.end/1": (_BARE,),
+    "dynod.command.session.assign/1": (
+        {**_BARE, "session_id": _SESSION, "patient": _START_SESSION["patient"]},
+    ),
     "dynod.command.trial.start/1": (_BARE, {**_BARE, "device": "hhd-1"}),
     "dynod.command.trial.stop/1": (_BARE,),
     "dynod.command.trial.discard/1": (_BARE,),
     "dynod.command.trial.redo/1": ({**_BARE, "result_id": _TRIAL},),
+    "dynod.command.trial.relabel/1": ({**_BARE, "result_id": _TRIAL, "side": "right"},),
+    "dynod.command.trial.annotate/1": (
+        {**_BARE, "pain_nrs": 6},
+        {**_BARE, "result_id": _TRIAL, "pain_nrs": 0, "note": "slipped at the end"},
+    ),
+    "dynod.command.results.resend/1": (
+        {**_BARE, "stream": _STREAM, "from_sequence": 41, "to_sequence": 60},
+    ),
+    "dynod.command.result.void/1": (
+        {**_BARE, "result_id": _TRIAL, "reason": "wrong patient on the bench", "by": "T-7"},
+    ),
     "dynod.command.change.confirm/1": (_BARE,),
     "dynod.command.test.next/1": (_BARE,),
     "dynod.command.test.select/1": ({**_BARE, "movement": "hip_flexion", "side": "left"},),

@@ -187,6 +187,13 @@ class RefusedReply(Message):
     error: ErrorPart
 
 
+class SequenceRange(Message):
+    """Consecutive sequence numbers, both ends included."""
+
+    from_sequence: Number
+    to_sequence: Number
+
+
 class OkReply(Message):
     """The answer to a request that was carried out; the keys depend on the command."""
 
@@ -194,13 +201,17 @@ class OkReply(Message):
     request_id: Uuid
     ok: Literal[True]
     session_id: OptionalKey[Uuid] = None
-    """Of session.start, session.end."""
+    """Of session.start, session.end, session.assign."""
     session_code: OptionalKey[str] = None
     """Of session.start."""
     result_id: OptionalKey[Uuid] = None
-    """Of trial.start, trial.stop."""
+    """Of trial.start, trial.stop, trial.relabel, trial.annotate, result.void."""
     tare_n: OptionalKey[float] = None
     """Of tare."""
+    count: OptionalKey[Count] = None
+    """Of results.resend: how many results of the range are on their way."""
+    purged: OptionalKey[tuple[SequenceRange, ...]] = None
+    """Of results.resend: numbers of the range whose results were removed at the station."""
     status: OptionalKey[StatusMessage] = None
     """Of status.get."""
     session_state: OptionalKey[SessionStateMessage] = None

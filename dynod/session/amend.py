@@ -15,7 +15,10 @@ from dynod.session.steps import RecordChange
 
 @dataclass(frozen=True, slots=True)
 class EndedSession:
-    """A session that has ended, as it is stored: every trial in the order of recording."""
+    """A session that has ended, as it is stored: every trial in the order of recording.
+
+    Of the present patient binding alone.
+    """
 
     session: Session
     trials: tuple[Trial, ...]
@@ -78,11 +81,7 @@ def _state(ended: EndedSession, owner: Session) -> State:
     return State(
         session=owner,
         trials=tuple(replace(trial, recording=None) for trial in ended.trials),
-        deficits={
-            tests.index(deficit.test): deficit
-            for deficit in ended.deficits
-            if deficit.status is not ResultStatus.ENTERED_IN_ERROR  # another patient's once
-        },
+        deficits={tests.index(deficit.test): deficit for deficit in ended.deficits},
     )
 
 
@@ -126,7 +125,7 @@ def _incomplete(deficit: Deficit) -> bool:
 def _summary(
     state: State, before: SessionSummary | None, owner: Session, judge: Judge, now: Instant
 ) -> SessionSummary | None:
-    if before is None:
+    if before is None or before.status is ResultStatus.ENTERED_IN_ERROR:
         return None
     fresh = session_summary(state, owner, judge, now)
     return replace(

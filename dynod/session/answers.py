@@ -57,6 +57,8 @@ def deficits_due(state: State, judge: Judge, now: Instant, *, at_end: bool) -> t
     for index in sorted({trial.slot.test_index for trial in state.trials}):
         full = index not in still_open
         published = state.deficits.get(index)
+        if published is not None and published.status is ResultStatus.ENTERED_IN_ERROR:
+            continue  # somebody took the answer back: no trial brings it up again
         if full or published is not None or at_end:
             fresh = _deficit(state, session, index, judge, now, incomplete=not full)
             if published is None or _differs(published, fresh):
@@ -105,7 +107,33 @@ def _deficit(
         clock_synced=now.clock_synced,
         software=judge.software,
         interpretation=reading,
+        binding=session.binding,
     )
+
+
+def read_again(state: State, judge: Judge, now: Instant) -> tuple[Deficit, ...]:
+    """Return the deficits that read otherwise now that it is known whose they are.
+
+    ``now`` is the time of the session, by which the patient's age is reckoned.
+    """
+    session = state.session
+    if session is None or session.patient is None or not judge.norms:
+        return ()
+    fresh = (
+        (stated, _deficit(state, session, index, judge, now, incomplete=_incomplete(stated)))
+        for index, stated in sorted(state.deficits.items())
+        if stated.status is not ResultStatus.ENTERED_IN_ERROR
+    )
+    return tuple(
+        replace(new, recorded_at=old.recorded_at, clock_synced=old.clock_synced)
+        for old, new in fresh
+        if _scores(old) != _scores(new)
+    )
+
+
+def _scores(deficit: Deficit) -> tuple[float | None, ...]:
+    reading = deficit.interpretation
+    return (None, None) if reading is None else (reading.left.z, reading.right.z)
 
 
 def _person(session: Session, now: Instant) -> Person:
@@ -149,6 +177,11 @@ def _index(state: State, deficit: Deficit) -> int:
     return state.session.battery.tests.index(deficit.test)
 
 
+def _only_a_mark(deficit: Deficit) -> bool:
+    """Tell whether a deficit was never said, and only keeps it from being said."""
+    return deficit.revision == 1 and deficit.status is ResultStatus.ENTERED_IN_ERROR
+
+
 def session_summary(state: State, session: Session, judge: Judge, now: Instant) -> SessionSummary:
     """Return the session's result, over the trials and deficits of the state."""
     return SessionSummary(
@@ -160,6 +193,7 @@ def session_summary(state: State, session: Session, judge: Judge, now: Instant) 
         deficits=tuple(
             Contribution(deficit.result_id, deficit.revision)
             for _, deficit in sorted(state.deficits.items())
+            if not _only_a_mark(deficit)
         ),
         recorded_at=now.wall,
         clock_synced=now.clock_synced,

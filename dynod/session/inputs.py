@@ -108,6 +108,46 @@ class TrialAnalysed:
     device: DeviceIdentity
 
 
+@dataclass(frozen=True, slots=True)
+class AssignSession:
+    """``session.assign``: whose session it is."""
+
+    session_id: UUID
+    patient: Patient
+
+
+@dataclass(frozen=True, slots=True)
+class RelabelTrial:
+    """``trial.relabel``: the side that was really tested."""
+
+    result_id: UUID
+    side: Side
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotateTrial:
+    """``trial.annotate``; without ``result_id`` the running trial, else the last one.
+
+    What is None stays as it is; an empty note takes a note away.
+    """
+
+    result_id: UUID | None = None
+    pain_nrs: int | None = None
+    note: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class VoidResult:
+    """``result.void``: a trial, deficit or session result was entered in error."""
+
+    result_id: UUID
+    reason: str = field(repr=False)
+    by: str = field(repr=False)
+
+
 SessionInput: TypeAlias = StartSession | EndSession | ConfirmChange | NextTest | SelectTest
-PersonInput: TypeAlias = SessionInput | Toggle | StartTrial | StopTrial | DiscardTrial | RedoTrial
+Correction: TypeAlias = AssignSession | RelabelTrial | AnnotateTrial | VoidResult
+PersonInput: TypeAlias = (
+    SessionInput | Toggle | StartTrial | StopTrial | DiscardTrial | RedoTrial | Correction
+)
 Input: TypeAlias = PersonInput | RecordingEnded | TrialAnalysed

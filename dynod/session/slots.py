@@ -4,7 +4,7 @@ Everything here is derived from the session and its trials, so that a restart ne
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from dynod.core.consistency import ConsistencySettings, wanted_trial
@@ -131,6 +131,14 @@ def next_slot(session: Session, trials: Sequence[Trial], selected: Stage | None)
 def attempts(slot: Slot, trials: Iterable[Trial]) -> int:
     """Count the invalid trials recorded for a slot."""
     return sum(1 for trial in trials if trial.slot == slot and not trial.analysis.valid)
+
+
+def give_up_if_spent(session: Session, trials: Sequence[Trial], slot: Slot) -> Session:
+    """Return the session with an open slot skipped when its attempts are used up."""
+    closed = filled_slots(trials) | skipped_slots(session)
+    if slot in closed or attempts(slot, trials) < MAX_ATTEMPTS:
+        return session
+    return replace(session, skipped=(*session.skipped, skip(slot, "attempts")))
 
 
 def skip(slot: Slot, reason: str) -> SkippedSlot:

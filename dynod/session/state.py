@@ -22,6 +22,8 @@ class Running:
     started_at: datetime
     clock_synced: bool
     started_by: StartedBy
+    pain_nrs: int | None = None
+    note: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

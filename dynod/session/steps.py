@@ -4,6 +4,7 @@ import secrets
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 from uuid import UUID
 
 from dynod.model.clinical import Battery
@@ -15,6 +16,8 @@ from dynod.session.inputs import Instant
 from dynod.session.replies import ErrorCode, Refused
 from dynod.session.roster import StationDevice
 from dynod.session.state import State, settled
+
+Result: TypeAlias = Trial | Deficit | SessionSummary
 
 # Letters and digits that nobody reads as another one.
 CODE_ALPHABET = "ACDEFGHJKLMNPQRTUVWXY34679"
@@ -61,13 +64,31 @@ class TakeReading:
 
 
 @dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """What is taken back from the patient of ``session``, the session as it was bound before."""
+
+    session: Session
+    trials: tuple[Trial, ...] = ()
+    deficits: tuple[Deficit, ...] = ()
+    summary: SessionSummary | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RecordChange:
-    """Records that must be committed, in one transaction, before the state counts."""
+    """Records that must be committed, in one transaction, before the state counts.
+
+    What is withdrawn is published first. ``announced`` is what is published then, in this order;
+    None means the trials, deficits and summary of this change. ``bound`` is a summary that is
+    stored and has got its patient since.
+    """
 
     sessions: tuple[Session, ...] = ()
     trials: tuple[Trial, ...] = ()
     deficits: tuple[Deficit, ...] = ()
     summary: SessionSummary | None = None
+    withdrawn: Withdrawal | None = None
+    announced: tuple[Result, ...] | None = None
+    bound: SessionSummary | None = None
 
     def __bool__(self) -> bool:
         return bool(self.sessions or self.trials or self.deficits or self.summary)
@@ -109,7 +130,9 @@ def session_of(state: State) -> Session:
 
 
 def advance(state: State, change: RecordChange, context: Context) -> Step:
-    """Publish the deficits that fell due and go to the next open slot."""
+    """Publish the deficits that fell due and go to the next open slot, if no trial runs."""
     due = deficits_due(state, context.rules.judge, context.now, at_end=False)
-    after = settled(with_deficits(state, due), confirm_change=context.rules.confirm_change)
-    return Step(after, replace(change, deficits=due))
+    after = with_deficits(state, due)
+    if state.running is None:
+        after = settled(after, confirm_change=context.rules.confirm_change)
+    return Step(after, replace(change, deficits=(*change.deficits, *due)))

@@ -1,11 +1,9 @@
 """Trials in the workflow: begin, end, discard, redo, and what an analysis leads to."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from dynod.model.clinical import Slot
-from dynod.model.session import Phase, Session
+from dynod.model.session import Phase
 from dynod.model.trial import ResultStatus, StartedBy, Trial
 from dynod.session.inputs import (
     RedoTrial,
@@ -15,7 +13,7 @@ from dynod.session.inputs import (
 )
 from dynod.session.replies import ErrorCode, Refused
 from dynod.session.roster import pick_device
-from dynod.session.slots import MAX_ATTEMPTS, attempts, skip, stage_of, without_skip
+from dynod.session.slots import give_up_if_spent, stage_of, without_skip
 from dynod.session.state import Running, State
 from dynod.session.steps import (
     BeginRecording,
@@ -130,12 +128,18 @@ def redo(state: State, given: RedoTrial, context: Context) -> Step:
     trial = state.trial(given.result_id)
     if trial is None or trial.status is ResultStatus.ENTERED_IN_ERROR:
         raise Refused(ErrorCode.NOT_FOUND, "no such trial in this session", "result_id")
+    cleared = replace(state, last_trial_id=None, rest_until=None)
+    return take_back(cleared, trial, context)
+
+
+def take_back(state: State, trial: Trial, context: Context) -> Step:
+    """Publish a trial as entered in error, open its slot and amend what rests on it."""
     voided = replace(
         trial, revision=trial.revision + 1, status=ResultStatus.ENTERED_IN_ERROR, recording=None
     )
     session = session_of(state)
     reopened = replace(session, skipped=without_skip(session, trial.slot))
-    after = replace(state.with_trial(voided), session=reopened, last_trial_id=None, rest_until=None)
+    after = replace(state.with_trial(voided), session=reopened)
     sessions = (reopened,) if reopened != session else ()
     return advance(after, RecordChange(sessions, (voided,)), context)
 
@@ -164,10 +168,13 @@ def trial_analysed(state: State, given: TrialAnalysed, context: Context) -> Step
         device=given.device,
         calibration=given.calibration,
         analysis=given.analysis,
+        pain_nrs=running.pain_nrs,
+        note=running.note,
         recording=given.recording,
+        binding=session.binding,
     )
     trials = (*state.trials, replace(trial, recording=None))
-    changed = _give_up_if_spent(session, trials, running.slot)
+    changed = give_up_if_spent(session, trials, running.slot)
     after = replace(
         state,
         session=changed,
@@ -179,11 +186,3 @@ def trial_analysed(state: State, given: TrialAnalysed, context: Context) -> Step
     )
     sessions = (changed,) if changed != session else ()
     return advance(after, RecordChange(sessions, (trial,)), context)
-
-
-def _give_up_if_spent(session: Session, trials: Sequence[Trial], slot: Slot) -> Session:
-    """Return the session with the slot skipped when its attempts are used up."""
-    last = trials[-1]
-    if last.valid or attempts(slot, trials) < MAX_ATTEMPTS:
-        return session
-    return replace(session, skipped=(*session.skipped, skip(slot, "attempts")))

@@ -9,9 +9,11 @@ from dataclasses import replace
 
 from dynod.model.session import Phase, Session
 from dynod.model.trial import StartedBy
-from dynod.session import trials
+from dynod.session import corrections, trials
 from dynod.session.answers import deficits_due, session_summary, with_deficits
 from dynod.session.inputs import (
+    AnnotateTrial,
+    AssignSession,
     ConfirmChange,
     DiscardTrial,
     EndSession,
@@ -20,6 +22,7 @@ from dynod.session.inputs import (
     PersonInput,
     RecordingEnded,
     RedoTrial,
+    RelabelTrial,
     SelectTest,
     SessionInput,
     StartSession,
@@ -27,6 +30,7 @@ from dynod.session.inputs import (
     StopTrial,
     Toggle,
     TrialAnalysed,
+    VoidResult,
 )
 from dynod.session.replies import ErrorCode, Refused
 from dynod.session.slots import open_slots, skip, stage_of
@@ -73,6 +77,8 @@ def _person_input(state: State, given: PersonInput, context: Context) -> Step:
             return trials.discard(state, context)
         case RedoTrial():
             return trials.redo(state, given, context)
+        case AssignSession() | RelabelTrial() | AnnotateTrial() | VoidResult():
+            return corrections.correct(state, given, context)
         case _:
             return _session_input(state, given, context)
 

@@ -22,6 +22,7 @@ from dynod.config.profiles import load_profiles
 from dynod.core.analysis import analyse
 from dynod.core.settings import AnalysisSettings
 from dynod.daemon.commands import CommandService
+from dynod.daemon.corrections import Corrections
 from dynod.daemon.device import DeviceRunner, Where
 from dynod.daemon.devices import DeviceUse, StationDevices
 from dynod.daemon.displays import Displays
@@ -91,6 +92,7 @@ class Bench:
         self, store: Store, chosen: Rules, tasks: asyncio.TaskGroup, profile: Profile
     ) -> None:
         self.store = store
+        self.rules = chosen
         self.writer = MoodyWriter(store)
         self.shown: list[tuple[int, State]] = []
         self.t_s = 0.0
@@ -688,7 +690,8 @@ async def test_the_live_value_of_single_readings_is_what_the_gauge_shows(tmp_pat
 
 
 def service(room: Bench) -> CommandService:
-    return CommandService(room.station, room.writer, dict)
+    corrections = Corrections(room.station, room.writer, room.letterhead, room.rules)
+    return CommandService(room.station, room.writer, corrections, room.letterhead.stream, dict)
 
 
 def request(number: int, **fields: object) -> bytes:

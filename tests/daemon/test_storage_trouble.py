@@ -6,6 +6,7 @@ from typing import Any, cast
 from uuid import uuid4
 
 from dynod.daemon.commands import CommandService
+from dynod.daemon.corrections import Corrections
 from dynod.daemon.station import Station
 from dynod.daemon.writer import Writer
 from dynod.model.errors import StorageError
@@ -35,7 +36,13 @@ class CountingStation:
 
 async def test_a_command_that_the_database_cannot_take_is_refused_as_storage() -> None:
     station = CountingStation()
-    commands = CommandService(cast("Station", station), cast("Writer", FailingWriter()), dict)
+    commands = CommandService(
+        cast("Station", station),
+        cast("Writer", FailingWriter()),
+        cast("Corrections", None),
+        "a stream",
+        dict,
+    )
     request_id = str(uuid4())
     payload = json.dumps({"request_id": request_id}).encode()
     reply = json.loads(await commands.handle("session.end", payload))

@@ -109,6 +109,17 @@ def test_limits_are_part_of_the_range(key: str, values: tuple[float, float]) -> 
         ("trial.stop", {"device": "hhd-1"}, commands.StopTrial),
         ("trial.discard", {}, commands.DiscardTrial),
         ("trial.redo", {"result_id": RESULT}, commands.RedoTrial),
+        ("session.assign", {"session_id": RESULT, "patient": PATIENT}, commands.AssignSession),
+        ("trial.relabel", {"result_id": RESULT, "side": "right"}, commands.RelabelTrial),
+        ("trial.annotate", {"pain_nrs": 0}, commands.AnnotateTrial),
+        ("trial.annotate", {"result_id": RESULT, "note": "lähmte"}, commands.AnnotateTrial),
+        ("trial.annotate", {"pain_nrs": 10, "note": ""}, commands.AnnotateTrial),
+        ("result.void", {"result_id": RESULT, "reason": "r", "by": "b"}, commands.VoidResult),
+        (
+            "results.resend",
+            {"stream": RESULT, "from_sequence": 1, "to_sequence": 2},
+            commands.ResendResults,
+        ),
         ("change.confirm", {}, commands.ConfirmChange),
         ("test.next", {}, commands.NextTest),
         ("test.select", {"movement": "hip_flexion", "side": "left"}, commands.SelectTest),
@@ -116,7 +127,7 @@ def test_limits_are_part_of_the_range(key: str, values: tuple[float, float]) -> 
         ("status.get", {}, commands.GetStatus),
     ],
 )
-def test_every_other_command(name: str, extra: dict[str, str], expected: type) -> None:
+def test_every_other_command(name: str, extra: dict[str, Any], expected: type) -> None:
     request = {"request_id": REQUEST, **extra}
     command = parse_command(name, json.dumps(request).encode())
     assert type(command) is expected
@@ -179,8 +190,7 @@ def test_malformed(payload: bytes) -> None:
     "name",
     [
         *("", "session", "trial.toggle", "Session.start", "session.start/1"),
-        # of later versions
-        *("session.assign", "trial.relabel", "trial.annotate", "results.resend", "result.void"),
+        *("results.purge", "result.void ", "results.void"),
     ],
 )
 def test_unknown_command(name: str) -> None:
@@ -278,6 +288,65 @@ def test_invalid_value(changes: dict[str, Any], field: str, message: str) -> Non
     assert refused.request_id == (None if "request_id" in changes else REQUEST)
 
 
+CORRECTIONS: dict[str, dict[str, Any]] = {
+    "session.assign": {"session_id": RESULT, "patient": PATIENT},
+    "trial.relabel": {"result_id": RESULT, "side": "left"},
+    "trial.annotate": {"pain_nrs": 3, "note": "n"},
+    "result.void": {"result_id": RESULT, "reason": "r", "by": "b"},
+    "results.resend": {"stream": RESULT, "from_sequence": 1, "to_sequence": 2},
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "field"),
+    [
+        ("session.assign", {"patient": None}, "patient"),
+        ("session.assign", {"patient": {"system": "s"}}, "patient.id"),
+        ("session.assign", {"session_id": 7}, "session_id"),
+        ("trial.relabel", {"side": "both"}, "side"),
+        ("trial.relabel", {"result_id": "K7QF"}, "result_id"),
+        ("trial.annotate", {"pain_nrs": 11}, "pain_nrs"),
+        ("trial.annotate", {"pain_nrs": -1}, "pain_nrs"),
+        ("trial.annotate", {"pain_nrs": 4.5}, "pain_nrs"),
+        ("trial.annotate", {"pain_nrs": "4"}, "pain_nrs"),
+        ("trial.annotate", {"pain_nrs": None}, "pain_nrs"),
+        ("trial.annotate", {"pain_nrs": True}, "pain_nrs"),
+        ("trial.annotate", {"note": None}, "note"),
+        ("trial.annotate", {"note": "n" * 1001}, "note"),
+        ("trial.annotate", {"note": "two\nlines"}, "note"),
+        ("trial.annotate", {"note": "\x1b[31m"}, "note"),
+        ("trial.annotate", {"note": "a\u2028b"}, "note"),
+        ("trial.annotate", {"result_id": None}, "result_id"),
+        ("result.void", {"reason": ""}, "reason"),
+        ("result.void", {"reason": "r" * 1001}, "reason"),
+        ("result.void", {"by": ""}, "by"),
+        ("result.void", {"by": "b" * 257}, "by"),
+        ("results.resend", {"from_sequence": 0}, "from_sequence"),
+        ("results.resend", {"to_sequence": 1.5}, "to_sequence"),
+        ("results.resend", {"stream": "here"}, "stream"),
+    ],
+)
+def test_an_invalid_correction(name: str, changes: dict[str, Any], field: str) -> None:
+    refused = refusal(name, {"request_id": REQUEST, **CORRECTIONS[name], **changes})
+    assert (refused.code, refused.field) == (ErrorCode.INVALID_VALUE, field)
+    assert refused.request_id == REQUEST
+
+
+def test_an_annotation_says_something() -> None:
+    refused = refusal("trial.annotate", {"request_id": REQUEST, "result_id": RESULT})
+    assert refused.code is ErrorCode.INVALID_VALUE
+    assert refused.message == "needs pain_nrs, note or both"
+    schema = json_schemas()["dynod.command.trial.annotate/1"]
+    assert not jsonschema.Draft202012Validator(schema).is_valid({"request_id": REQUEST})
+
+
+def test_what_is_said_of_a_person_shows_in_no_log() -> None:
+    for name, words in (("result.void", {"reason": "Mrs Grey fell"}), ("trial.annotate", {})):
+        request = {"request_id": REQUEST, **CORRECTIONS[name], **words}
+        command = parse_command(name, json.dumps(request).encode())
+        assert "Grey" not in repr(command)
+
+
 @pytest.mark.parametrize("literal", [b"1e999", b"-1e999"])
 def test_a_number_beyond_all_numbers(literal: bytes) -> None:
     payload = json.dumps(START | {"body_mass_kg": 0}).encode().replace(b": 0", b": " + literal)
@@ -290,6 +359,10 @@ def test_a_number_beyond_all_numbers(literal: bytes) -> None:
     [
         ("session.start", "patient"),
         ("trial.redo", "result_id"),
+        ("session.assign", "session_id"),
+        ("trial.relabel", "result_id"),
+        ("result.void", "result_id"),
+        ("results.resend", "stream"),
         ("test.select", "movement"),
     ],
 )

@@ -165,6 +165,7 @@ TOPICS = {
 COMMANDS = (
     *("session.start", "session.end", "trial.start", "trial.stop", "trial.discard", "trial.redo"),
     *("change.confirm", "test.next", "test.select", "tare", "status.get"),
+    *("session.assign", "trial.relabel", "trial.annotate", "results.resend", "result.void"),
 )
 
 
