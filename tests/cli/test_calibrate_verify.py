@@ -1,7 +1,7 @@
 """The weekly check of a live device, typed in a terminal."""
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -27,13 +27,14 @@ def force(folder: Path, *words: object) -> Terminal:
 
 def test_a_unit_passes_with_a_weight_and_the_check_is_kept(tmp_path: Path, dynod: Program) -> None:
     known_station(tmp_path)
-    # N = 1.25·x, valid long ago: the check is made all the same, and says so
-    old = made_certificate(Kind.FORCE, coefficients=(0.0, 1.25), unit=GAUGE)
+    # N = 1.25·x, until long ago: the check is made all the same, and says so
+    valid = (datetime(2020, 9, 8, tzinfo=UTC), datetime(2021, 9, 8, tzinfo=UTC))
+    old = made_certificate(Kind.FORCE, coefficients=(0.0, 1.25), unit=GAUGE, valid=valid)
     put_on_shelf(tmp_path, old)
     with Gauge(tmp_path / "gauge", rest_n=0.4) as gauge:
         plot = ("--plot", "checks.svg", "--operator", "A. Technician", "--note", "after a fall")
         with force(tmp_path, *plot) as terminal:
-            terminal.expect("certificate CERT-1")
+            terminal.expect("certificate CERT-1 expired on 2021-09-08: a check cannot replace")
             terminal.expect("take everything off it")
             terminal.type()
             terminal.expect("zero +0.50 N")
@@ -42,6 +43,7 @@ def test_a_unit_passes_with_a_weight_and_the_check_is_kept(tmp_path: Path, dynod
             terminal.type()
             # 80.8·1.25 = 101.0, less the zero of 0.5: half a newton too much
             terminal.expect("passed: 100.50 N at 100.00 N, off by +0.50 (allowed ±1.00)")
+            terminal.expect("its certificate is expired: trials do not count")
             assert terminal.end() == 0
     (check,) = shelf_of(tmp_path).verifications(*GAUGE)
     assert check.check.reading == pytest.approx(101.0)

@@ -6,6 +6,7 @@ import pytest
 
 from dynod.config.load import load_config
 from dynod.config.settings import BrokerConfig
+from dynod.model.calibration_record import CheckLimits
 from dynod.model.deficit import Summary
 from dynod.model.device import Role, Trigger
 from dynod.model.errors import ConfigError
@@ -78,6 +79,9 @@ socket = "/run/dynod/other.sock"
 
 [calibration]
 allow_nominal = true
+verify_relative = 0.02
+verify_zero_n = 2
+verify_angle_deg = 0.3
 """
 
 
@@ -103,6 +107,7 @@ def test_everything_that_can_be_said(tmp_path: Path) -> None:
     assert session.idle_minutes == 20.0
     assert config.control.socket == Path("/run/dynod/other.sock")
     assert config.calibration.allow_nominal is True
+    assert config.calibration.check_limits == CheckLimits(0.02, 2.0, 0.3)
 
 
 def test_defaults(tmp_path: Path) -> None:
@@ -111,6 +116,7 @@ def test_defaults(tmp_path: Path) -> None:
     assert config.control.socket == Path("/run/dynod/control.sock")
     assert config.broker.receipts == "optional"
     assert config.calibration.allow_nominal is False
+    assert config.calibration.check_limits == CheckLimits()
     session = config.session
     assert (session.battery, session.summary) == ("hip", Summary.MEAN)
     # docs/contract.md, section 6: 15 %, pain from 5 on, 300 N; section 2: 15 minutes.
