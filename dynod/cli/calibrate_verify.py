@@ -207,7 +207,7 @@ async def _guided(
 ) -> tuple[float, float]:
     """Take the zero and then the load; return both results in N or deg."""
     kind = live.unit.profile.kind
-    for line in _state_words(live.unit, calibration):
+    for line in _state_words(live.unit, calibration, load):
         live.say(line)
     first = "lay it level" if kind is Kind.ANGLE else "take everything off it"
     zero = await _read(
@@ -278,7 +278,7 @@ def _unit(kind: Kind) -> str:
     return "deg" if kind is Kind.ANGLE else "N"
 
 
-def _state_words(unit: CalibrationUnit, calibration: Calibration) -> Iterator[str]:
+def _state_words(unit: CalibrationUnit, calibration: Calibration, load: KnownLoad) -> Iterator[str]:
     name = f"{unit.device.id} ({unit.device.profile}, serial number {unit.serial_number})"
     until = "" if calibration.valid_until is None else f"{calibration.valid_until.date()}"
     held = f"certificate {calibration.certificate_id}"
@@ -290,6 +290,13 @@ def _state_words(unit: CalibrationUnit, calibration: Calibration) -> Iterator[st
         CalibrationStatus.NONE: "no certificate: the nominal scale is checked; trials do not count",
     }
     yield f"{name}: {words[calibration.status]}"
+    low, high = calibration.range_low, calibration.range_high
+    kind, value = unit.profile.kind, unit.device.mount_sign * load.value
+    if low is not None and high is not None and not low <= value <= high:
+        yield (
+            f"{load.value:.6g} {_unit(kind)} lies beyond the certificate, which holds from "
+            f"{low:.6g} to {high:.6g} {_unit(kind)}: better take a load within"
+        )
 
 
 def _in_words(verification: Verification, calibration: Calibration) -> Iterator[str]:

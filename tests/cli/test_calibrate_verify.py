@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from dynod.model.clinical import Kind
+from dynod.simulate.pty_port import PtyPort
+from dynod.simulate.witmotion import WitMotionFirmware
 from tests.cli.program import Program, is_one_line
 from tests.support.calibrating import GAUGE, TILT, known_station, put_on_shelf, shelf_of
 from tests.support.certificates import BEGIN, made_certificate, made_check
@@ -29,12 +31,17 @@ def test_a_unit_passes_with_a_weight_and_the_check_is_kept(tmp_path: Path, dynod
     known_station(tmp_path)
     # N = 1.25·x, until long ago: the check is made all the same, and says so
     valid = (datetime(2020, 9, 8, tzinfo=UTC), datetime(2021, 9, 8, tzinfo=UTC))
-    old = made_certificate(Kind.FORCE, coefficients=(0.0, 1.25), unit=GAUGE, valid=valid)
-    put_on_shelf(tmp_path, old)
+    put_on_shelf(
+        tmp_path,
+        made_certificate(
+            Kind.FORCE, coefficients=(0.0, 1.25), span=(20.0, 80.0), unit=GAUGE, valid=valid
+        ),
+    )
     with Gauge(tmp_path / "gauge", rest_n=0.4) as gauge:
         plot = ("--plot", "checks.svg", "--operator", "A. Technician", "--note", "after a fall")
         with force(tmp_path, *plot) as terminal:
             terminal.expect("certificate CERT-1 expired on 2021-09-08: a check cannot replace")
+            terminal.expect("100 N lies beyond the certificate, which holds from 20 to 80 N")
             terminal.expect("take everything off it")
             terminal.type()
             terminal.expect("zero +0.50 N")
@@ -125,17 +132,18 @@ def test_who_ends_it_leaves_nothing(by: str, tmp_path: Path) -> None:
 
 def test_an_inclinometer_is_checked_in_the_direction_that_it_is_worn(tmp_path: Path) -> None:
     known_station(tmp_path, mount_sign=-1)
+    levels = [0.0]
     with (
-        Inclinometer(tmp_path / "tilt") as tilt,
+        PtyPort(WitMotionFirmware(lambda _t_s: levels[-1]), tmp_path / "tilt"),
         verify(tmp_path, "--device", "tilt-1", "--angle-deg", "30") as terminal,
     ):
         terminal.expect("lay it level")
         terminal.type()
         terminal.expect("Tilt it to 30 deg")
-        tilt.angle_deg = 30.0
+        levels.append(30.0)
         terminal.type()
         terminal.expect("tilt it the other way")
-        tilt.angle_deg = -30.2
+        levels.append(-30.2)
         terminal.type()
         terminal.expect("passed: 30.2")
         assert terminal.end() == 0
