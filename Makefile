@@ -6,7 +6,7 @@ BIN = $(VENV)/bin
 WORKERS ?= auto
 SECONDS ?= 120
 
-.PHONY: demo test lint format bench soak fuzz schema node clean
+.PHONY: deb demo test lint format bench soak fuzz schema node clean
 
 define ensure_venv
 @$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -75,6 +75,9 @@ soak: $(VENV)/.test  ## every profile and variant, ten seconds each, from simula
 
 schema: $(VENV)/.demo  ## write the checked-in schemas and the AsyncAPI document again
 	$(BIN)/dynod schema --write docs/schemas
+
+deb: $(VENV)/.test  ## the Debian package: make deb RELEASE=13 ARCH=arm64
+	@$(BIN)/python packaging/build_deb.py $(if $(RELEASE),--release $(RELEASE)) $(if $(ARCH),--arch $(ARCH))
 
 clean:
 	rm -rf $(VENV) build dist
