@@ -185,7 +185,8 @@ def _guided(request: ForceRequest, unit: CalibrationUnit, shelf: Shelf, *, as_js
 
 def _evaluated(fitting: Fitting, means: Means, progress: Progress) -> CalibrationReport:
     procedure = means.procedure
-    settings = _settings(fitting, progress.step, procedure.highest_degree)
+    step = progress.step or progress.guided.step_by_decimals()
+    settings = _settings(fitting, step, procedure.highest_degree)
     creep = progress.guided.creep_percent()
     stated = (*procedure.stated(), *(() if creep is None else (creep_effect(creep),)))
     return calibrate_force(
@@ -233,7 +234,8 @@ def _remarks(guided: GuidedForce, progress: Progress, means: Means) -> Iterator[
     if creep is not None:
         yield f"crept by {creep:+.3f} % in {means.procedure.creep_hold_s:g} s under load"
     if not progress.step:
-        yield "the step of the device's number was never seen; state it with --resolution"
+        step = guided.step_by_decimals()
+        yield f"the device's number never moved within a reading: its step is taken to be {step:g}"
     yield from guided.remarks
     if means.masses.example:
         yield "A REHEARSAL with an example set of masses: it is not stored"

@@ -42,7 +42,6 @@ class WeightTaker:
                     self._go_back(answer)
                     continue
             await self._do(step)
-            self._keep()
 
     async def _asked(self, prompt: str, more: str = "") -> str:
         """Return what was typed: nothing, ``r``, ``n``, or a letter of ``more``."""
@@ -69,6 +68,7 @@ class WeightTaker:
             await self._wait(self._guided.plan.warm_up_s, "warming up", "the warm-up")
         if not step.reads:
             self._guided.go_on()
+            self._keep()
             return
         hold_s = self._guided.hold_s
         if hold_s > 0.0:
@@ -83,6 +83,7 @@ class WeightTaker:
             if doubt is None or answer == "t":
                 break
         self._guided.record(reading, despite=doubt)
+        self._keep()  # before it is shown: what was shown is never lost
         self._live.say(self._result(step, reading))
 
     async def _wait(self, seconds: float, doing: str, what: str) -> None:

@@ -306,6 +306,11 @@ class GuidedForce:
         )
         return CalibrationRun(points, run if self.plan.reseat else 1)
 
+    def step_by_decimals(self) -> float:
+        """Return the last decimal of the readings, as the step of a number that never moved."""
+        decimals = (len(f"{one.mean:.9g}".partition(".")[2]) for _, one in self._taken())
+        return float(10.0 ** -max(decimals, default=0))
+
     def creep_percent(self) -> float | None:
         """Return the creep between the last preload and the reading after it; None if not taken."""
         last: Mapping[StepKind, StepReading] = {step.kind: one for step, one in self._before_runs()}

@@ -139,9 +139,10 @@ class SteadyReading:
 
     def _result(self, first: int) -> Steady:
         values = self._values[first:]
+        apart = values - values[0]  # equal numbers have no scatter by rounding
         return Steady(
-            mean=float(values.mean()),
-            sd=float(values.std(ddof=1)) if len(values) > 1 else 0.0,
+            mean=float(values[0] + apart.mean()),
+            sd=float(apart.std(ddof=1)) if len(values) > 1 else 0.0,
             count=len(values),
             begin_s=float(self._t_s[first]),
             end_s=float(self._t_s[-1]),

@@ -75,7 +75,8 @@ def test_the_temperature_is_stated_only_where_it_is_known(tmp_path: Path) -> Non
     known = "temperature_percent_per_k = 0.02\ntemperature_reach_k = 5\n"
     procedure(tmp_path, PROCEDURE + known)
     (effect,) = load_force_procedure(tmp_path, "own").stated()
-    assert (effect.slope, effect.distribution) == (pytest.approx(0.001), Distribution.RECTANGULAR)
+    assert effect.slope == pytest.approx(0.001)  # 0.02 % per K over 5 K
+    assert effect.distribution is Distribution.RECTANGULAR
 
 
 @pytest.mark.parametrize(

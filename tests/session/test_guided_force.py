@@ -235,6 +235,14 @@ def test_the_residual_so_far_is_that_of_a_line_through_the_zeros() -> None:
     assert guided.residual_n() == pytest.approx(slope * 151.0 - 150.0)
 
 
+def test_a_number_that_never_moved_steps_by_its_last_decimal() -> None:
+    guided = counts(replace(PLAN, warm_up_s=0.0))
+    guided.record(steady(3.0, sd=0.0))
+    assert guided.step_by_decimals() == 1.0
+    guided.record(steady(186.95, sd=0.0))
+    assert guided.step_by_decimals() == pytest.approx(0.01)
+
+
 def test_creep_is_between_the_last_preload_and_what_it_reads_later() -> None:
     guided = counts(replace(PLAN, creep_hold_s=300.0))
     go_to(guided, StepKind.CREEP)
