@@ -180,3 +180,38 @@ def test_a_file_in_the_place_of_the_simulated_port_is_kept(dynod: Program, tmp_p
     done = dynod("simulate", "chronojump_force_sensor", "--link", tmp_path / "port")
     assert (done.code, is_one_line(done.err)) == (2, True)
     assert (tmp_path / "port").read_text() == "precious"
+
+
+# -- what it feels -------------------------------------------------------------------------
+
+
+def test_a_typed_number_rests_on_it_as_its_sensor_shows_it(tmp_path: Path) -> None:
+    write_profiles(tmp_path, {"quick_line": LINE})
+    words = ("--every", "0", "--cell", "scale=2", "--cell", "offset=7")
+    with simulated(tmp_path, "quick_line", *words) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write("much\n50\n")
+        process.stdin.flush()
+        said = [process.stdout.readline() for _ in range(4)]
+        assert said[1:] == [
+            "type a force in N and Enter to let it rest there, 0 takes it off\n",
+            "'much' is no number from -100000 to 100000\n",
+            "it feels 50 N\n",
+        ]
+        # 7 + 2·50, within some noises of 0.2 N, twice
+        read_until(tmp_path / "port", b"F107.", baudrate=9600, sends=b"WHO\rGO\r")
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("scal=1", "no such error; there are scale, offset, curvature, hysteresis"),
+        ("scale=much", "needs a number, as in scale=0.01"),
+    ],
+)
+def test_a_wrong_cell_is_one_line(word: str, said: str, tmp_path: Path, dynod: Program) -> None:
+    config = write_profiles(tmp_path, {"quick_line": LINE})
+    done = dynod("simulate", "quick_line", "--cell", word, "-c", config)
+    assert (done.code, is_one_line(done.err)) == (2, True)
+    assert said in done.err
