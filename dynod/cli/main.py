@@ -440,6 +440,82 @@ def results_show(
     run_show(config, result_id, svg, as_json=json)
 
 
+@results.command("void")
+def results_void(
+    result_id: Annotated[str, typer.Argument(help="Of a trial, deficit or session result.")],
+    reason: Annotated[str, typer.Option(help="Why; kept in the station's audit.")],
+    by: Annotated[str, typer.Option(help="Who says so; kept in the station's audit.")],
+    config: Config = DEFAULT_CONFIG,
+    *,
+    json: Json = False,
+) -> None:
+    """Take a result back as entered in error; what rests on it follows."""
+    from dynod.cli.amending import run_void
+
+    run_void(config, result_id, reason, by, as_json=json)
+
+
+@results.command("resend")
+def results_resend(
+    first: Annotated[int, typer.Option("--from", min=1, help="First sequence number.")],
+    last: Annotated[int, typer.Option("--to", min=1, help="Last sequence number.")],
+    stream: Annotated[
+        str | None, typer.Option(help="Of which database; default this station's.")
+    ] = None,
+    config: Config = DEFAULT_CONFIG,
+    *,
+    json: Json = False,
+) -> None:
+    """Send results again by their numbers, byte for byte as they were."""
+    from dynod.cli.amending import run_resend
+
+    run_resend(config, first, last, stream, as_json=json)
+
+
+@app.command()
+def outbox(
+    config: Config = DEFAULT_CONFIG,
+    limit: Annotated[int, typer.Option(min=1, help="How many messages, newest first.")] = 20,
+    state: Annotated[str | None, typer.Option(help="pending, sent or received.")] = None,
+    *,
+    json: Json = False,
+) -> None:
+    """Show which results wait, which went out, and which the record system received."""
+    from dynod.cli.outbox import run_outbox
+
+    run_outbox(config, limit, state, as_json=json)
+
+
+@session.command("list")
+def session_list(
+    config: Config = DEFAULT_CONFIG,
+    limit: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 20,
+    *,
+    json: Json = False,
+) -> None:
+    """List the sessions of this station, newest first, and which have no patient yet."""
+    from dynod.cli.session import run_list
+
+    run_list(config, limit, as_json=json)
+
+
+@session.command("assign")
+def session_assign(
+    session_id: Annotated[str, typer.Argument(help="From `dynod session list`.")],
+    patient: Annotated[str, typer.Option(help="SYSTEM|ID, as the record system names them.")],
+    sex: Annotated[str | None, typer.Option(help="male, female, other or unknown.")] = None,
+    birth_year: Annotated[int | None, typer.Option(help="For norms by age.")] = None,
+    config: Config = DEFAULT_CONFIG,
+    *,
+    json: Json = False,
+) -> None:
+    """Say whose session it is; one that is published already moves to the new patient."""
+    from dynod.cli.session import run_assign
+
+    details: dict[str, object] = {"patient": patient, "sex": sex, "birth_year": birth_year}
+    run_assign(config, session_id, details, as_json=json)
+
+
 @session.command("start")
 def session_start(
     patient: Annotated[

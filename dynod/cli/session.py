@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
-from dynod.cli.link import command
-from dynod.cli.output import print_json, say
+from rich.table import Table
+
+from dynod.cli.link import command, query
+from dynod.cli.output import console, print_json, say
+from dynod.daemon.queries import sessions_list
 from dynod.model.errors import UsageError
 
 
@@ -29,6 +32,52 @@ def run_end(config_path: Path, *, as_json: bool) -> None:
         print_json(reply)
     else:
         say("the session has ended; its results are on their way")
+
+
+def run_assign(
+    config_path: Path, session_id: str, details: dict[str, object], *, as_json: bool
+) -> None:
+    """Say whose session it is, through the running daemon."""
+    patient: dict[str, object] = {**(_patient(details["patient"]) or {})}
+    patient |= {key: details[key] for key in ("sex", "birth_year") if details[key] is not None}
+    reply = command(config_path, "session.assign", session_id=session_id, patient=patient)
+    if as_json:
+        print_json(reply)
+    else:
+        say("the session has its patient; its results are on their way")
+
+
+def run_list(config_path: Path, limit: int, *, as_json: bool) -> None:
+    """List the newest sessions."""
+    rows = query(
+        config_path,
+        {"what": "sessions", "limit": limit},
+        lambda store: sessions_list(store, limit),
+    )
+    if as_json:
+        print_json(rows)
+        return
+    if not rows:
+        say("no session was begun yet")
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in ("session", "code", "battery", "started", "ended", "trials", "patient"):
+        table.add_column(heading, no_wrap=True)
+    for row in rows:
+        table.add_row(
+            row["session_id"],
+            row["session_code"],
+            row["battery"],
+            _moment(row["started_at"]),
+            "[green]runs[/]" if row["ended_at"] is None else _moment(row["ended_at"]),
+            str(row["trials"]),
+            "yes" if row["assigned"] else "[yellow]none yet[/]",
+        )
+    console.print(table)
+
+
+def _moment(text: str) -> str:
+    return text[5:16].replace("T", " ")
 
 
 def _patient(text: object) -> dict[str, str] | None:

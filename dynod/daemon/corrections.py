@@ -51,7 +51,8 @@ class Corrections:
         try:
             return await self._station.give(given, reply=reply, audit=entry)
         except Refused as refusal:
-            if refusal.code not in {ErrorCode.NOT_FOUND, ErrorCode.NO_SESSION}:
+            elsewhere = refusal.code in {ErrorCode.NOT_FOUND, ErrorCode.NO_SESSION}
+            if not elsewhere or _names_nothing(given):
                 raise
             fields = _fields(given)
             stored = reply(fields)
@@ -85,6 +86,11 @@ class Corrections:
         return ready
 
 
+def _names_nothing(given: Correction) -> bool:
+    """Tell whether the last trial is meant, which only the running session has."""
+    return isinstance(given, AnnotateTrial) and given.result_id is None
+
+
 def _find(store: Store, given: Correction) -> StoredSession | None:
     if isinstance(given, AssignSession):
         return store.session(given.session_id)
@@ -95,7 +101,7 @@ def _not_there(given: Correction, refusal: Refused) -> Refused:
     """Return why a correction is refused that names nothing of this station."""
     if isinstance(given, AssignSession):
         return Refused(ErrorCode.NOT_FOUND, "no session of this id", "session_id")
-    if isinstance(given, RelabelTrial) or given.result_id is None:
+    if isinstance(given, RelabelTrial):
         return refusal  # without a session, there is nothing to relabel
     return Refused(ErrorCode.NOT_FOUND, "no such result", "result_id")
 

@@ -20,7 +20,7 @@ from dynod.daemon.displays import Displays
 from dynod.daemon.flight import FlightRing, flight_folder
 from dynod.daemon.plan import SOFTWARE, DevicePlan, Plan
 from dynod.daemon.publisher import Publisher
-from dynod.daemon.queries import result_show, results_list
+from dynod.daemon.queries import answer as answer_query
 from dynod.daemon.reanalysis_service import ReanalysisService
 from dynod.daemon.records import Letterhead
 from dynod.daemon.shelf import CHANGES, StoredShelf
@@ -44,7 +44,6 @@ IDLE_CHECK_S = 1.0
 FLUSH_S = 1.0
 GOODBYE_S = 5.0
 SWITCH_INTERVAL_S = 0.0002
-MOST_ROWS = 10_000
 
 
 class Daemon:
@@ -238,16 +237,8 @@ class Daemon:
         return Lease(json.dumps(answer).encode(), runner.release)
 
     async def _query(self, request: dict[str, object]) -> bytes:
-        store = self._writer.store
         try:
-            answer: object
-            if request.get("what") == "results":
-                limit = request.get("limit")
-                rows = min(max(limit, 1), MOST_ROWS) if isinstance(limit, int) else 100
-                answer = await self._writer.call(results_list, store, rows)
-            else:
-                wanted = str(request.get("result_id"))
-                answer = await self._writer.call(result_show, store, wanted)
+            answer = await self._writer.call(answer_query, self._writer.store, request)
         except DynodError as error:
             return json.dumps({"ok": False, "error": {"message": str(error)}}).encode()
         return json.dumps({"ok": True, "answer": answer}).encode()

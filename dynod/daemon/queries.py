@@ -2,12 +2,16 @@
 
 import json
 import math
+from collections.abc import Mapping
 from uuid import UUID
 
 from dynod.model.errors import UsageError
 from dynod.model.trial import Trial
 from dynod.store.codec import to_json
+from dynod.store.outbox import OutboxState
 from dynod.store.store import Store
+
+MOST_ROWS = 10_000
 
 
 def results_list(store: Store, limit: int) -> list[dict[str, object]]:
@@ -40,6 +44,74 @@ def result_show(store: Store, result_id: str) -> dict[str, object]:
             "value": [_rounded(value - offset) for value in values.tolist()],
         }
     return row
+
+
+def sessions_list(store: Store, limit: int) -> list[dict[str, object]]:
+    """Return the newest sessions, one row each: whether each has a patient, and never who."""
+    return [
+        {
+            "session_id": str(session.session_id),
+            "session_code": session.session_code,
+            "battery": session.battery.name,
+            "started_at": session.started_at.isoformat(timespec="seconds"),
+            "ended_at": session.ended_at.isoformat(timespec="seconds")
+            if session.ended_at is not None
+            else None,
+            "assigned": session.patient is not None,
+            "trials": len(stored.trials) if stored is not None else 0,
+        }
+        for session in store.sessions(limit)
+        for stored in (store.session(session.session_id),)
+    ]
+
+
+def outbox_list(store: Store, limit: int, state: str | None) -> dict[str, object]:
+    """Return how many messages are in each state, and the newest of them without what they say.
+
+    Raises UsageError for a state that there is not.
+    """
+    if state is not None and state not in set(OutboxState):
+        raise UsageError(f"no such state; there are: {', '.join(OutboxState)}")
+    chosen = None if state is None else OutboxState(state)
+    counts = store.outbox_counts()
+    return {
+        "stream": str(store.stream),
+        "last_sequence": store.last_sequence,
+        "pending": counts.pending,
+        "sent": counts.sent,
+        "received": counts.received,
+        "messages": [
+            {
+                "sequence": row.sequence,
+                "state": row.state.value,
+                "kind": row.topic.rpartition("/")[2],
+                "result_id": str(row.result_id),
+                "revision": row.revision,
+                "attempts": row.attempts,
+                "bytes": len(row.payload),
+            }
+            for row in store.outbox_rows(limit, chosen)
+        ],
+    }
+
+
+def answer(store: Store, request: Mapping[str, object]) -> object:
+    """Answer a question of the control socket; raises UsageError for one that makes no sense."""
+    limit = _limit(request.get("limit"))
+    match request.get("what"):
+        case "results":
+            return results_list(store, limit)
+        case "sessions":
+            return sessions_list(store, limit)
+        case "outbox":
+            state = request.get("state")
+            return outbox_list(store, limit, None if state is None else str(state))
+        case _:
+            return result_show(store, str(request.get("result_id")))
+
+
+def _limit(asked: object) -> int:
+    return min(max(asked, 1), MOST_ROWS) if isinstance(asked, int) else 100
 
 
 def _full_id(store: Store, beginning: str) -> UUID:

@@ -52,8 +52,13 @@ def test_the_commands_are_these() -> None:
         "devices replay",
         "results list",
         "results show",
+        "results resend",
+        "results void",
+        "outbox",
         "session start",
+        "session assign",
         "session end",
+        "session list",
     }
 
 
