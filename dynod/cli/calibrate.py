@@ -148,14 +148,13 @@ def calibrate_force(  # noqa: PLR0913 - an option is an argument
     """
     from dynod.cli.calibrate_finish import Issue
     from dynod.cli.calibrate_force import Fitting, ForceRequest, run_force
+    from dynod.cli.calibrate_force_run import Choice
 
     request = ForceRequest(
         device=device,
         profile=profile,
         serial_number=serial,
-        procedure=procedure,
-        reference=reference,
-        max_load_n=max_load_n,
+        choice=Choice(procedure, reference, max_load_n),
         source=source,
         again=again,
         fitting=Fitting(degree, through_zero, weighted, resolution),

@@ -8,10 +8,12 @@ from pathlib import Path
 from dynod.cli.calibrate_device import CalibrationUnit, find_calibration_unit
 from dynod.cli.calibrate_finish import Issue, Origin, finish, make_certificate
 from dynod.cli.calibrate_force_run import (
+    Choice,
     ForceRun,
     Means,
     Progress,
     begun,
+    check_same,
     kept_run,
     means_of,
     plan_words,
@@ -59,9 +61,7 @@ class ForceRequest:
     device: str | None
     profile: str | None
     serial_number: str | None
-    procedure: str | None
-    reference: str | None
-    max_load_n: float | None
+    choice: Choice
     source: Path | None
     again: bool | None
     fitting: Fitting
@@ -106,7 +106,7 @@ def _unit_of(request: ForceRequest, config_path: Path) -> CalibrationUnit:
 def _from_file(
     request: ForceRequest, source: Path, unit: CalibrationUnit, shelf: Shelf, *, as_json: bool
 ) -> None:
-    if any((request.procedure, request.reference, request.max_load_n)) or request.again is not None:
+    if request.choice != Choice() or request.again is not None:
         raise UsageError("--from takes the points of a file: leave out the guided run's options")
     file = read_points(source)
     settings = _settings(request.fitting, file.step)
@@ -156,9 +156,11 @@ def _settings(fitting: Fitting, step: float, highest_degree: int = 2) -> ForceSe
 
 
 def _guided(request: ForceRequest, unit: CalibrationUnit, shelf: Shelf, *, as_json: bool) -> None:
-    means = means_of(unit, request.procedure, request.reference, request.max_load_n)
     file = UnfinishedFile(unit.site.config.storage.path, unit.device.id)
-    kept = kept_run(file, unit, means, again=request.again)
+    kept = kept_run(file, again=request.again)
+    means = means_of(unit, request.choice.after(kept))
+    if kept is not None:
+        check_same(kept, file, unit, means)
     progress = begun(means, unit) if kept is None else restored(kept, means, unit)
     if not as_json:
         for line in plan_words(means):

@@ -38,6 +38,7 @@ class Means:
     gravity: Gravity
     air: Buoyancy
     loads: tuple[PlannedLoad, ...]
+    max_load_n: float | None
 
     @property
     def fingerprint(self) -> str:
@@ -59,26 +60,46 @@ class Progress:
         self.step = min((step for step in (self.step, seen) if step > 0.0), default=0.0)
 
 
-def means_of(
-    unit: CalibrationUnit, procedure: str | None, reference: str | None, max_load_n: float | None
-) -> Means:
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a run is made with, by name; None leaves it to the default.
+
+    Those are the shipped procedure, the site's only set of masses, and as high a load as the unit's
+    full scale and the masses allow.
+    """
+
+    procedure: str | None = None
+    reference: str | None = None
+    max_load_n: float | None = None
+
+    def after(self, kept: Unfinished | None) -> "Choice":
+        """Return it with what a kept run was made with, where nothing else is said."""
+        if kept is None or kept.kind != Kind.FORCE.value:
+            return self
+        limit_n = kept.readings["max_load_n"] if self.max_load_n is None else self.max_load_n
+        return Choice(
+            self.procedure or kept.procedure,
+            self.reference or kept.readings["reference"],
+            limit_n,
+        )
+
+
+def means_of(unit: CalibrationUnit, choice: Choice) -> Means:
     """Return procedure, masses and place for a unit.
 
-    ``procedure`` and ``reference`` are names, ``max_load_n`` the highest load; None leaves it to
-    the default, to the site's only set, and to the full scale of the unit or all masses. Raises
-    UsageError for names that there are not, ConfigError for files that are wrong.
+    Raises UsageError for names that there are not, ConfigError for files that are wrong.
     """
     folder, station = unit.site.path.parent, unit.site.config.station
-    name = procedure or DEFAULT
-    chosen = load_force_procedure(folder, name)
-    set_name, masses = load_mass_set(folder, reference)
+    name = choice.procedure or DEFAULT
+    procedure = load_force_procedure(folder, name)
+    set_name, masses = load_mass_set(folder, choice.reference)
     gravity = local_gravity(station.latitude, station.altitude_m)
     air = masses.buoyancy()
-    limit_n = full_scale_n(unit.profile) if max_load_n is None else max_load_n
+    limit_n = full_scale_n(unit.profile) if choice.max_load_n is None else choice.max_load_n
     loads = plan_loads(
-        masses.masses(), chosen.load_steps, gravity=gravity, air=air, limit_n=limit_n
+        masses.masses(), procedure.load_steps, gravity=gravity, air=air, limit_n=limit_n
     )
-    return Means(name, chosen, set_name, masses, gravity, air, loads)
+    return Means(name, procedure, set_name, masses, gravity, air, loads, choice.max_load_n)
 
 
 def full_scale_n(profile: Profile) -> float | None:
@@ -122,6 +143,8 @@ def _as_kept(progress: Progress, means: Means, unit: CalibrationUnit) -> Unfinis
         "step": progress.step,
         "steps": steps,
         "remarks": guided.remarks,
+        "reference": means.set_name,
+        "max_load_n": means.max_load_n,
     }
     return Unfinished(
         kind=Kind.FORCE.value,
@@ -133,18 +156,22 @@ def _as_kept(progress: Progress, means: Means, unit: CalibrationUnit) -> Unfinis
     )
 
 
-def kept_run(
-    file: UnfinishedFile, unit: CalibrationUnit, means: Means, *, again: bool | None
-) -> Unfinished | None:
-    """Return the unfinished run to go on with, if any; raises UsageError for another's."""
+def kept_run(file: UnfinishedFile, *, again: bool | None) -> Unfinished | None:
+    """Return the unfinished run that there is; ``again`` False forgets it.
+
+    Raises UsageError when there is none to go on with.
+    """
     if again is False:
         file.remove()
         return None
     kept = file.load()
-    if kept is None:
-        if again:
-            raise UsageError(f"--resume: there is no unfinished run ({file.path})")
-        return None
+    if kept is None and again:
+        raise UsageError(f"--resume: there is no unfinished run ({file.path})")
+    return kept
+
+
+def check_same(kept: Unfinished, file: UnfinishedFile, unit: CalibrationUnit, means: Means) -> None:
+    """Raise UsageError when an unfinished run is of another unit, procedure or set of masses."""
     same = (kept.kind, kept.serial_number) == (Kind.FORCE.value, unit.serial_number)
     if not same or kept.procedure != means.name or kept.plan != means.fingerprint:
         raise UsageError(
@@ -152,10 +179,6 @@ def kept_run(
             f"{kept.serial_number}, with other steps or other weights than these; finish that one, "
             "or give it up with --restart"
         )
-    return kept
-
-
-# -- at the device -------------------------------------------------------------------------
 
 
 class ForceRun:
@@ -191,9 +214,9 @@ class ForceRun:
             before = self._progress.guided.at
             try:
                 run_live(self._unit, self._live, aside=self._aside)
-            except StoppedError as error:
+            except StoppedError:
                 if self._progress.guided.at != before:
-                    self._note(str(error))
+                    self._note("by hand")
                 raise
             except DeviceError as error:
                 # one that never answered is no device that was unplugged
