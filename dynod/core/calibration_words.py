@@ -3,7 +3,9 @@
 import math
 from collections.abc import Iterator
 
-from dynod.core.calibration_fit import device_number
+import numpy as np
+
+from dynod.core.calibration_fit import device_number, load_at, slope_at
 from dynod.model.calibration_record import CalibrationReport, LoadPoint, PolynomialFit
 
 USUAL_N = 150.0
@@ -24,7 +26,7 @@ def force_statements(report: CalibrationReport, points: tuple[LoadPoint, ...]) -
 
 def _statements(report: CalibrationReport, points: tuple[LoadPoint, ...]) -> Iterator[str]:
     fit = report.fit
-    yield f"{_curve(fit)}, with no load at {device_number(fit, 0.0):.8g}"
+    yield f"{_curve(fit)}, with no load at {_no_load(fit):.8g}"
     yield from _tests(fit)
     sizes = [abs(left) for left in fit.residuals]
     worst = sizes.index(max(sizes))
@@ -47,6 +49,12 @@ def _statements(report: CalibrationReport, points: tuple[LoadPoint, ...]) -> Ite
         if math.isfinite(factor):
             yield f"lower limit factor after the pattern of ASTM E74: {factor:.3g} N"
     yield from report.notes
+
+
+def _no_load(fit: PolynomialFit) -> float:
+    """Return the device number of no load, which may lie beyond the fitted points."""
+    near = device_number(fit, 0.0)
+    return near - float(load_at(fit, np.array([near]))[0]) / slope_at(fit, near)
 
 
 def _curve(fit: PolynomialFit) -> str:

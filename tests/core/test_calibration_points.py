@@ -86,6 +86,8 @@ def test_what_calibrates_nothing_is_refused(points: list[tuple[float, float]], w
 def test_a_poor_cell_is_called_unfit_in_plain_words() -> None:
     report = calibrate_points(made_up(), settings=SETTINGS)
     words = force_statements(report, made_up())
+    slope, constant = np.polyfit(COUNTS, LOADS, 1)
+    assert f"with no load at {-constant / slope:.8g}" in words[0]  # below all points
     worst = np.abs(LOADS - np.polyval(np.polyfit(COUNTS, LOADS, 1), COUNTS))
     where = LOADS[int(np.argmax(worst))]
     assert any(f"up to {worst.max():.3g} N off the curve (at {where:.4g} N)" in w for w in words)
