@@ -141,7 +141,7 @@ def calibrate_force(  # noqa: PLR0913 - an option is an argument
     config: Config = DEFAULT_CONFIG,
     json: Json = False,
 ) -> None:
-    """Calibrate a dynamometer with weights, or from points that were recorded elsewhere.
+    """Calibrate a dynamometer: with weights, or from points that were recorded elsewhere.
 
     Says which weight comes next and waits until the reading is steady. A run can be interrupted and
     gone on with; at its end a certificate may be stored.
