@@ -197,6 +197,18 @@ class CalibrationConfig(Part):
         return CheckLimits(self.verify_relative, self.verify_zero_n, self.verify_angle_deg)
 
 
+class FhirConfig(Part):
+    """``[fhir]``: Bundles of sessions on ``results/fhir``.
+
+    ``patient_reference``: ``conditional`` asks the server for the one patient of the identifier,
+    ``logical`` names the identifier alone.
+    """
+
+    publish: bool = True
+    patient_reference: Literal["conditional", "logical"] = "conditional"
+    provenance: bool = False
+
+
 class Config(Part):
     """The whole of dynod.toml."""
 
@@ -208,6 +220,7 @@ class Config(Part):
     control: ControlConfig = ControlConfig()
     calibration: CalibrationConfig = CalibrationConfig()
     analysis: AnalysisConfig = AnalysisConfig()
+    fhir: FhirConfig = FhirConfig()
 
     @field_validator("device")
     @classmethod

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 
 from dynod.config.certificates import SITE_FOLDER
+from dynod.daemon.bundles import Bundles
 from dynod.daemon.calibration_watch import CalibrationWatch
 from dynod.daemon.clock import instant
 from dynod.daemon.commands import CommandService
@@ -32,6 +33,7 @@ from dynod.model.errors import DeviceError, DynodError
 from dynod.model.session import Phase
 from dynod.model.trial import Recording
 from dynod.publish.broker import Outgoing
+from dynod.publish.fhir import FhirSettings
 from dynod.publish.topics import Topics
 from dynod.session.buttons import Button, ButtonAct
 from dynod.session.recorder import Began, Recorder
@@ -117,6 +119,9 @@ class Daemon:
         self._calibrations = CalibrationWatch(
             self._devices, self._device_changed, self._state_changed
         )
+        self._bundles = _bundles(plan, self._writer, self._station, letterhead)
+        if self._bundles is not None:
+            self._station.committed.append(self._bundles.committed)
         self._station.changed.append(self._state_changed)
         self._station.committed.append(self._publisher.committed)
 
@@ -133,6 +138,8 @@ class Daemon:
             self._tasks.create_task(self._watch_idle(), name="idle"),
             self._tasks.create_task(self._record_flight(), name="flight recorder"),
         ]
+        if self._bundles is not None:
+            background.append(self._tasks.create_task(self._bundles.run(), name="bundles"))
         self._station.rearm()
         log.info("ready: looking for %d devices", len(runs))
         await stop.wait()
@@ -274,6 +281,16 @@ class Daemon:
 def _line(message: Outgoing) -> bytes:
     topic = "/".join(message.topic.split("/")[4:])
     return b'{"topic":"%s","payload":%s}' % (topic.encode(), message.payload)
+
+
+def _bundles(
+    plan: Plan, writer: Writer, station: Station, letterhead: Letterhead
+) -> Bundles | None:
+    fhir = plan.config.fhir
+    if not fhir.publish:
+        return None
+    settings = FhirSettings(fhir.patient_reference, fhir.provenance)
+    return Bundles(writer, station, letterhead, plan.codes, settings)
 
 
 def _state_of(store: Store, plan: Plan) -> State:

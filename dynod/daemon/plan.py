@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import dynod
+from dynod.config.code_map import load_code_map
 from dynod.config.secret_files import read_secret
 from dynod.config.settings import Config, DeviceConfig
 from dynod.config.site import Site
@@ -16,6 +17,7 @@ from dynod.model.calibration import Certificate
 from dynod.model.device import DeviceIdentity
 from dynod.model.errors import ConfigError
 from dynod.publish.broker import BrokerSettings
+from dynod.publish.code_map import CodeMap
 from dynod.session.answers import Judge
 from dynod.session.buttons import Gesture
 from dynod.session.recorder import Source
@@ -46,6 +48,7 @@ class Plan:
     certificates: tuple[Certificate, ...]
     broker: BrokerSettings
     analysis: AnalysisSettings
+    codes: CodeMap
 
 
 def make_plan(site: Site) -> Plan:
@@ -66,6 +69,7 @@ def make_plan(site: Site) -> Plan:
         site.certificates,
         _broker(config),
         analysis,
+        load_code_map(site.path.parent),
     )
 
 

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 
+from dynod.daemon.bundles import envelope
 from dynod.daemon.clock import instant
 from dynod.daemon.commands import CommandService
 from dynod.daemon.device import DeviceRunner
@@ -44,6 +45,7 @@ class Publisher:
     ) -> None:
         topics = letterhead.topics
         self._topics = topics
+        self._stream = letterhead.stream
         self._displays = displays
         self._station = station
         self._writer = writer
@@ -203,7 +205,13 @@ class Publisher:
         return await asyncio.gather(*(self._send(row) for row in rows))
 
     async def _send(self, row: OutboxRow) -> bool:
-        return await self._try(Outgoing(row.topic, row.payload, content_type=row.content_type))
+        message = Outgoing(
+            row.topic,
+            row.payload,
+            content_type=row.content_type,
+            user_properties=envelope(row, self._stream),
+        )
+        return await self._try(message)
 
     async def _try(self, message: Outgoing) -> bool:
         try:

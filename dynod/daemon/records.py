@@ -10,8 +10,10 @@ from dynod.model.session import Session, SessionSummary
 from dynod.model.trial import Trial
 from dynod.publish.render import Envelope, render_deficit, render_session, render_trial
 from dynod.publish.topics import Topics
+from dynod.session.answers import result_uuid
 from dynod.session.steps import RecordChange, Result, Withdrawal
 from dynod.store.audit import AuditEntry
+from dynod.store.bundles import BundleMark
 from dynod.store.change import Change, OutboxDraft, StoredReply
 from dynod.store.outbox import OutboxRow, OutboxState
 
@@ -77,10 +79,25 @@ def prepare_change(
             outbox=tuple(drafts),
             reply=reply,
             audit=audit,
+            bundles=tuple(_bundles(change, owner)),
             at=at,
         ),
         sealed,
     )
+
+
+def _bundles(change: RecordChange, owner: Session | None) -> Iterator[BundleMark]:
+    """Yield the Bundles that a change makes due: those of sessions that ended, with a patient."""
+    taken = change.withdrawn
+    if taken is not None and taken.summary is not None:
+        yield _mark(taken.session)
+    says_something = change or change.bound is not None
+    if says_something and owner is not None and owner.patient and owner.ended_at:
+        yield _mark(owner)
+
+
+def _mark(session: Session) -> BundleMark:
+    return BundleMark(result_uuid(session, "fhir"), session.session_id, session.binding)
 
 
 def _results(of: RecordChange | Withdrawal) -> tuple[Result, ...]:

@@ -14,6 +14,8 @@ Document: TypeAlias = dict[str, Any]
 API_VERSION = "1.0.0"
 BINDING_VERSION = "0.2.0"
 LIVE_EXPIRY_S = 2
+FHIR = "dynod.fhir/1"
+FHIR_TYPE = "application/fhir+json"
 
 _PARAMETERS = {
     "site": "The clinic, as in [station] site.",
@@ -122,6 +124,12 @@ def _results(topics: Topics) -> Iterator[Channel]:
     yield Channel(
         "results.session", topics.session, "Each session, when it ends.", ("dynod.session/1",)
     )
+    yield Channel(
+        "results.fhir",
+        topics.fhir,
+        "Each session as a FHIR R4 transaction Bundle, once the station's clock is synchronised.",
+        (FHIR,),
+    )
 
 
 def asyncapi() -> Document:
@@ -137,7 +145,11 @@ def asyncapi() -> Document:
         "operations": {_operation_key(channel): _operation(channel) for channel in every},
         "components": {
             "messages": {
-                _message_key(name): _message(name, payload) for name, payload in messages.items()
+                **{
+                    _message_key(name): _message(name, payload)
+                    for name, payload in messages.items()
+                },
+                _message_key(FHIR): _bundle(),
             },
             "schemas": definitions,
             "parameters": {
@@ -226,6 +238,50 @@ def _message(name: str, payload: Schema) -> Document:
             }
         },
         "examples": [{"payload": example} for example in EXAMPLES[name]],
+    }
+
+
+def _bundle() -> Document:
+    """Return the one message that is not dynod's own: its envelope travels beside it."""
+    envelope = {
+        "schema": {"const": FHIR},
+        "result_id": {"type": "string", "format": "uuid"},
+        "revision": {"type": "string", "pattern": "^[1-9][0-9]*$"},
+        "sequence": {"type": "string", "pattern": "^[1-9][0-9]*$"},
+        "stream": {"type": "string", "format": "uuid"},
+    }
+    return {
+        "name": FHIR,
+        "summary": "FHIR R4; the headers are MQTT user properties.",
+        "contentType": FHIR_TYPE,
+        "headers": {"type": "object", "properties": envelope, "required": list(envelope)},
+        "payload": {
+            "type": "object",
+            "properties": {
+                "resourceType": {"const": "Bundle"},
+                "type": {"const": "transaction"},
+            },
+            "required": ["resourceType", "type"],
+        },
+        "bindings": {
+            "mqtt": {
+                "payloadFormatIndicator": 1,
+                "contentType": FHIR_TYPE,
+                "bindingVersion": BINDING_VERSION,
+            }
+        },
+        "examples": [
+            {
+                "headers": {
+                    "schema": FHIR,
+                    "result_id": "c0a1f6de-51c6-5d0b-9e53-0d6d0f4a7c21",
+                    "revision": "1",
+                    "sequence": "26",
+                    "stream": "6f1d0c52-3a51-4e0c-9a53-2f8f6a3d5b10",
+                },
+                "payload": {"resourceType": "Bundle", "type": "transaction"},
+            }
+        ],
     }
 
 

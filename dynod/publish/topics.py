@@ -65,6 +65,11 @@ class Topics:
         return f"{self.root}/results/session"
 
     @property
+    def fhir(self) -> str:
+        """Return the topic of FHIR Bundles of sessions."""
+        return f"{self.root}/results/fhir"
+
+    @property
     def results(self) -> str:
         """Filter over all results."""
         return f"{self.root}/results/+"

@@ -9,6 +9,7 @@ from dynod.model.deficit import Deficit
 from dynod.model.session import Session, SessionSummary
 from dynod.model.trial import Trial
 from dynod.store.audit import AuditEntry
+from dynod.store.bundles import BundleMark
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,8 @@ class Change:
     Sessions are written before the trials and deficits that belong to them. A trial, deficit or
     summary that is already stored must come with a higher revision. ``withdrawn`` is the summary of
     a patient whom the session no longer belongs to; ``bound`` one that is stored already and has
-    got its patient, at the same revision.
+    got its patient, at the same revision. ``bundles`` are due from now on; ``bundle_made`` is the
+    revision of one that is not due any more.
     """
 
     at: datetime
@@ -62,4 +64,6 @@ class Change:
     outbox: tuple[OutboxDraft, ...] = ()
     resend: ResendRange | None = None
     audit: AuditEntry | None = None
+    bundles: tuple[BundleMark, ...] = ()
+    bundle_made: tuple[UUID, int] | None = None
     reply: StoredReply | None = None

@@ -20,8 +20,9 @@ from dynod.model.deficit import Contribution, Deficit
 from dynod.model.errors import StorageError
 from dynod.model.session import Session, SessionSummary
 from dynod.model.trial import Recording, Trial
-from dynod.store import audit, certificates, outbox, read, tables, verifications
+from dynod.store import audit, bundles, certificates, outbox, read, tables, verifications
 from dynod.store.audit import AuditEntry
+from dynod.store.bundles import BundleMaterial
 from dynod.store.change import Change
 from dynod.store.codec import time_of, time_text
 from dynod.store.engine import FileLock, create_file, expected_errors, make_engine
@@ -216,6 +217,11 @@ class Store:
         """Return who did what, oldest first; to one subject, or all."""
         with self._transaction() as connection:
             return audit.entries(connection, subject)
+
+    def first_due_bundle(self) -> BundleMaterial | None:
+        """Return what the FHIR Bundle is made of that is due for longest, or None."""
+        with self._transaction() as connection:
+            return bundles.first_due(connection)
 
     # -- outbox ---------------------------------------------------------------------------
 

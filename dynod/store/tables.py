@@ -158,6 +158,20 @@ resend = Table(
     Column("last_sequence", Integer, nullable=False),
 )
 
+# The FHIR Bundle of a session in one of its patient bindings: the revision that was published last
+# (0: none), and whether something changed since.
+bundle = Table(
+    "bundle",
+    metadata,
+    Column("ordinal", Integer, primary_key=True),
+    Column("result_id", Text, nullable=False, unique=True),
+    Column("session_id", Text, ForeignKey("session.session_id"), nullable=False),
+    Column("binding", Integer, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("due", Integer, nullable=False),
+    Index("bundle_due", "due"),
+)
+
 reply = Table(
     "reply",
     metadata,

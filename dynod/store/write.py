@@ -20,7 +20,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from dynod.model.errors import StorageError
 from dynod.model.session import SessionSummary
 from dynod.model.trial import Recording, Trial
-from dynod.store import audit, outbox, tables
+from dynod.store import audit, bundles, outbox, tables
 from dynod.store.change import Change, OutboxDraft, StoredReply
 from dynod.store.codec import time_text
 from dynod.store.raw import raw_row
@@ -105,13 +105,22 @@ def write_change(connection: Connection, change: Change) -> tuple[int, ...]:
             _replace(connection, _UPSERT_SUMMARY, summary_row(summary))
     if change.bound is not None:
         _bind(connection, change.bound)
-    if change.resend is not None:
-        outbox.ask_again(connection, change.resend.from_sequence, change.resend.to_sequence)
-    if change.audit is not None:
-        audit.write(connection, change.audit)
+    _write_errands(connection, change)
     if change.reply is not None:
         _write_reply(connection, change.reply)
     return _write_outbox(connection, change.outbox, time_text(change.at))
+
+
+def _write_errands(connection: Connection, change: Change) -> None:
+    """Write what is to be done on account of a change, and who wanted it."""
+    if change.resend is not None:
+        outbox.ask_again(connection, change.resend.from_sequence, change.resend.to_sequence)
+    for mark in change.bundles:
+        bundles.mark_due(connection, mark)
+    if change.bundle_made is not None:
+        bundles.note_made(connection, *change.bundle_made)
+    if change.audit is not None:
+        audit.write(connection, change.audit)
 
 
 def _replace(connection: Connection, statement: Any, row: dict[str, Any]) -> None:

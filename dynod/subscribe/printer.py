@@ -45,6 +45,8 @@ class ResultPrinter:
         self._print("subscribed, waiting for results")
 
     async def _message(self, message: Inbound) -> None:
+        if message.topic.endswith("/fhir"):
+            return  # a Bundle is for machines; it says what was printed already
         result = json.loads(message.payload)
         known = self._revisions.get(result["result_id"], 0)
         if result["revision"] > known:

@@ -148,8 +148,7 @@ def test_the_asyncapi_document_holds_nothing_that_its_parser_refuses() -> None:
     assert {"$defs", "discriminator", "prefixItems"}.isdisjoint(keys_of(asyncapi()))
 
 
-# docs/contract.md, section 4, the table of topics
-# (without results/fhir, which nothing publishes yet).
+# docs/contract.md, section 4, the table of topics.
 ROOT = "dynod/v1/{site}/{station}"
 TOPICS = {
     f"{ROOT}/status": ("send", 1, True),
@@ -159,6 +158,7 @@ TOPICS = {
     f"{ROOT}/results/trial": ("send", 1, False),
     f"{ROOT}/results/deficit": ("send", 1, False),
     f"{ROOT}/results/session": ("send", 1, False),
+    f"{ROOT}/results/fhir": ("send", 1, False),
     f"{ROOT}/receipts": ("receive", 1, False),
     f"{ROOT}/replies/{{client}}": ("send", 1, False),
 }

@@ -52,6 +52,9 @@ socket = "control.sock"
 
 [calibration]
 allow_nominal = true
+
+[fhir]
+publish = {fhir}
 """
 
 FIRST_DEVICE = """\
@@ -115,12 +118,22 @@ def quick_profile(folder: Path) -> None:
     (target / "profile.toml").write_text(text)
 
 
+# Runs the program with a clock that counts as synchronised, as FHIR needs it.
+SYNCED = """
+from dynod.daemon import clock
+from dynod.cli.main import run
+clock._clock_synced = lambda now_s: True
+run()
+"""
+
+
 class RecordSystem:
     """The other side of the broker: receives everything, sends commands and receipts."""
 
     def __init__(self, port: int) -> None:
         self.messages: queue.Queue[tuple[str, dict[str, Any]]] = queue.Queue()
         self.results: list[dict[str, Any]] = []
+        self.bundles: list[tuple[dict[str, str], dict[str, Any]]] = []
         self.states: list[dict[str, Any]] = []
         self.raw: list[tuple[str, bytes]] = []
         self._changed = threading.Condition()
@@ -154,6 +167,9 @@ class RecordSystem:
             payload = json.loads(message.payload)
             if topic.startswith("replies/"):
                 self._replies[getattr(message.properties, "CorrelationData", b"")] = payload
+            elif topic == "results/fhir":
+                properties = getattr(message.properties, "UserProperty", ())
+                self.bundles.append((dict(properties), payload))
             elif topic.startswith("results/"):
                 self.results.append(payload)
             else:
@@ -261,6 +277,7 @@ class Daemon:
 
     def __init__(self, folder: Path, broker: int, **options: Any) -> None:
         self.folder = folder
+        self._program = ["-c", SYNCED] if options.get("fhir") else ["-m", "dynod"]
         self.config = folder / "dynod.toml"
         self.log = folder / "dynod.log"
         quick = options.get("profile", "quick_gauge") == "quick_gauge"
@@ -278,6 +295,7 @@ class Daemon:
                 ),
                 more=options.get("more", ""),
                 session=options.get("session", ""),
+                fhir="true" if options.get("fhir") else "false",
             )
         )
         self._process: subprocess.Popen[bytes] | None = None
@@ -293,7 +311,7 @@ class Daemon:
         environment = {key: value for key, value in os.environ.items() if "DYNOD" not in key}
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "dynod", "run", "--verbose", "-c", str(self.config)],
+                [sys.executable, *self._program, "run", "--verbose", "-c", str(self.config)],
                 stdout=log,
                 stderr=log,
                 env=environment,

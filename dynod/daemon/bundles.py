@@ -1,0 +1,171 @@
+"""FHIR Bundles: made after a session has ended and after each amendment, once the clock is right.
+
+The transaction that changes a session marks its Bundle as due. It is made here, later, in the
+writer's thread: nobody who presses a button waits for it. A Bundle takes its number when it is
+made, so that one which waits for a clock leaves no hole.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable, Sequence
+
+from dynod.daemon.clock import instant
+from dynod.daemon.plan import SOFTWARE
+from dynod.daemon.records import Letterhead
+from dynod.daemon.station import Station
+from dynod.daemon.writer import Writer
+from dynod.model.errors import StorageError
+from dynod.model.session import SessionSummary
+from dynod.model.trial import ResultStatus
+from dynod.publish.code_map import CodeMap
+from dynod.publish.fhir import CONTENT_TYPE, SCHEMA, FhirSettings, FhirSource, render_fhir
+from dynod.session.inputs import Instant
+from dynod.store.bundles import BundleMaterial
+from dynod.store.change import Change, OutboxDraft
+from dynod.store.outbox import OutboxRow, OutboxState
+from dynod.store.store import Store
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 30.0  # how long a clock that was set goes unnoticed
+
+
+class Bundles:
+    """Makes the Bundles that are due."""
+
+    def __init__(
+        self,
+        writer: Writer,
+        station: Station,
+        letterhead: Letterhead,
+        codes: CodeMap,
+        settings: FhirSettings,
+        now: Callable[[], Instant] = instant,
+    ) -> None:
+        self._writer = writer
+        self._station = station
+        self._letterhead = letterhead
+        self._codes = codes
+        self._settings = settings
+        self._now = now
+        self._wake = asyncio.Event()
+        self._wake.set()
+
+    def committed(self, rows: Sequence[OutboxRow]) -> None:
+        """Take note that a session may have ended or changed."""
+        if rows:
+            self._wake.set()
+
+    async def run(self) -> None:
+        """Make what is due, as soon as it is and the clock is synchronised."""
+        while True:
+            try:
+                async with asyncio.timeout(LOOK_S):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+            self._wake.clear()
+            try:
+                await self.make_due()
+            except StorageError as error:
+                log.warning("FHIR Bundle not made: %s", error)
+
+    async def make_due(self) -> None:
+        """Make every Bundle that is due; none while the clock is not synchronised."""
+        while self._now().clock_synced:
+            sealed = await self._writer.call(self._make, self._writer.store)
+            if sealed is None:
+                return
+            self._station.sealed(sealed)
+
+    def _make(self, store: Store) -> list[OutboxRow] | None:
+        """Make one Bundle and commit it, in the writer's thread; None when none is due."""
+        found = store.first_due_bundle()
+        if found is None:
+            return None
+        payload = self._render(store, found)
+        sealed: list[OutboxRow] = []
+        result_id = found.mark.result_id
+        revision = found.revision + (payload is not None)
+        drafts: tuple[OutboxDraft, ...] = ()
+        if payload is not None:
+            drafts = (self._draft(found, revision, payload, sealed),)
+        change = Change(at=self._now().wall, outbox=drafts, bundle_made=(result_id, revision))
+        store.commit(change)
+        return sealed
+
+    def _draft(
+        self, found: BundleMaterial, revision: int, payload: bytes, sealed: list[OutboxRow]
+    ) -> OutboxDraft:
+        topic, result_id = self._letterhead.topics.fhir, found.mark.result_id
+
+        def seal(sequence: int) -> bytes:
+            sealed.append(
+                OutboxRow(
+                    sequence=sequence,
+                    result_id=result_id,
+                    revision=revision,
+                    topic=topic,
+                    content_type=CONTENT_TYPE,
+                    payload=payload,
+                    state=OutboxState.PENDING,
+                    attempts=0,
+                )
+            )
+            return payload
+
+        return OutboxDraft(result_id, revision, topic, CONTENT_TYPE, seal)
+
+    def _render(self, store: Store, found: BundleMaterial) -> bytes | None:
+        """Return the Bundle's next revision; None where there is nothing new to say."""
+        if found.withdrawn and found.revision == 0:
+            return None
+        now = self._now()
+        summary = SessionSummary(
+            found.mark.result_id,
+            found.revision + 1,
+            _status(found),
+            found.session,
+            (),
+            (),
+            now.wall,
+            clock_synced=True,
+            software=SOFTWARE,
+        )
+        source = FhirSource(
+            self._letterhead.stream,
+            self._codes,
+            {item.certificate_id: item for item in store.certificates()},
+            previous=found.previous,
+        )
+        payload = render_fhir(summary, found.trials, found.deficits, source, self._settings)
+        says = _resources(payload)
+        before = [] if found.previous is None else _resources(found.previous)
+        return None if says == before else payload
+
+
+def _status(found: BundleMaterial) -> ResultStatus:
+    if found.withdrawn:
+        return ResultStatus.ENTERED_IN_ERROR
+    return ResultStatus.AMENDED if found.revision else ResultStatus.FINAL
+
+
+def _resources(bundle: bytes) -> list[object]:
+    """Return what a Bundle says of the patient: all but who assembled it, and when."""
+    entries = json.loads(bundle)["entry"]
+    resources = [entry["resource"] for entry in entries]
+    return [item for item in resources if item["resourceType"] != "Provenance"]
+
+
+def envelope(row: OutboxRow, stream: str) -> tuple[tuple[str, str], ...]:
+    """Return the user properties of a message: the envelope of a Bundle, nothing for others."""
+    if row.content_type != CONTENT_TYPE:
+        return ()
+    return (
+        ("schema", SCHEMA),
+        ("result_id", str(row.result_id)),
+        ("revision", str(row.revision)),
+        ("sequence", str(row.sequence)),
+        ("stream", stream),
+    )

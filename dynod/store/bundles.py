@@ -1,0 +1,109 @@
+"""FHIR Bundles: which are due, what they are made of, which revision went out."""
+
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from sqlalchemy import Connection, select, update
+from sqlalchemy.dialects.sqlite import insert
+
+from dynod.model.deficit import Deficit
+from dynod.model.session import Session, SessionSummary
+from dynod.model.trial import Trial
+from dynod.store import read
+from dynod.store.codec import from_json
+from dynod.store.tables import bundle, outbox, session_summary
+from dynod.store.tables import session as session_table
+
+
+@dataclass(frozen=True, slots=True)
+class BundleMark:
+    """A session in one of its patient bindings, whose Bundle has the id ``result_id``."""
+
+    result_id: UUID
+    session_id: UUID
+    binding: int
+
+
+@dataclass(frozen=True, slots=True)
+class BundleMaterial:
+    """What a due Bundle is made of.
+
+    ``session`` is as it was bound then, ``withdrawn`` tells that it moved to somebody else since.
+    ``revision`` is the one that went out last, 0 for none, and ``previous`` its bytes, None where
+    they are gone.
+    """
+
+    mark: BundleMark
+    revision: int
+    session: Session
+    withdrawn: bool
+    trials: tuple[Trial, ...]
+    deficits: tuple[Deficit, ...]
+    previous: bytes | None = field(repr=False)
+
+
+def mark_due(connection: Connection, mark: BundleMark) -> None:
+    """Note that the Bundle of a session has to be made, or made again."""
+    statement = insert(bundle).values(
+        result_id=str(mark.result_id),
+        session_id=str(mark.session_id),
+        binding=mark.binding,
+        revision=0,
+        due=1,
+    )
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=["result_id"], set_={"due": 1})
+    )
+
+
+def note_made(connection: Connection, result_id: UUID, revision: int) -> None:
+    """Note which revision of a Bundle is the newest; nothing is due of it any more."""
+    this = bundle.c.result_id == str(result_id)
+    connection.execute(update(bundle).where(this).values(revision=revision, due=0))
+
+
+def first_due(connection: Connection) -> BundleMaterial | None:
+    """Return what the Bundle is made of that is due for longest, or None."""
+    query = select(bundle).where(bundle.c.due == 1).order_by(bundle.c.ordinal).limit(1)
+    row = connection.execute(query).first()
+    if row is None:
+        return None
+    mark = BundleMark(UUID(row.result_id), UUID(row.session_id), row.binding)
+    session = _session(connection, mark)
+    trials = read.trials(connection, mark.session_id, None)[::-1]
+    deficits = read.deficits(connection, mark.session_id, None)[::-1]
+    return BundleMaterial(
+        mark,
+        row.revision,
+        session,
+        withdrawn=_latest(connection, mark.session_id).binding != mark.binding,
+        trials=tuple(item for item in trials if item.binding == mark.binding),
+        deficits=tuple(item for item in deficits if item.binding == mark.binding),
+        previous=_previous(connection, mark.result_id, row.revision),
+    )
+
+
+def _latest(connection: Connection, session_id: UUID) -> Session:
+    query = select(session_table.c.record).where(session_table.c.session_id == str(session_id))
+    return from_json(Session, connection.execute(query).scalar_one())
+
+
+def _session(connection: Connection, mark: BundleMark) -> Session:
+    """Return a session as it was in a binding: its own results of then remember it."""
+    now = _latest(connection, mark.session_id)
+    if now.binding == mark.binding:
+        return now
+    of_session = session_summary.c.session_id == str(mark.session_id)
+    for record in connection.scalars(select(session_summary.c.record).where(of_session)):
+        then = from_json(SessionSummary, record).session
+        if then.binding == mark.binding:
+            return then
+    return now
+
+
+def _previous(connection: Connection, result_id: UUID, revision: int) -> bytes | None:
+    query = select(outbox.c.payload).where(
+        outbox.c.result_id == str(result_id), outbox.c.revision == revision
+    )
+    payload: bytes | None = connection.scalar(query)
+    return payload
