@@ -17,7 +17,7 @@ from tests.core.curves import NOMINAL
 from tests.support.builders import HHD, START, TILT, analysis, force_test, rom_test
 
 SETTINGS = AnalysisSettings()
-T_S = 5.0 + np.arange(8) * 0.1
+T_S = 5.0 + np.arange(8, dtype=np.float64) * 0.1
 COUNTS = np.array([10.0, 10.0, 11.0, 13.0, 17.0, 25.0, 41.0, 10.0])
 TWICE = Calibration(CalibrationStatus.NOMINAL, (-5.0, 2.0))
 
