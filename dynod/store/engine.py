@@ -126,5 +126,7 @@ def _configure(connection: sqlite3.Connection, *, readonly: bool) -> None:
     if readonly:
         connection.execute("PRAGMA query_only = ON")
         return
+    # What is deleted or replaced is overwritten: it was about a patient.
+    connection.execute("PRAGMA secure_delete = ON")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")

@@ -20,13 +20,14 @@ from dynod.model.deficit import Contribution, Deficit
 from dynod.model.errors import StorageError
 from dynod.model.session import Session, SessionSummary
 from dynod.model.trial import Recording, Trial
-from dynod.store import audit, bundles, certificates, outbox, read, tables, verifications
+from dynod.store import audit, bundles, certificates, outbox, purge, read, tables, verifications
 from dynod.store.audit import AuditEntry
 from dynod.store.bundles import BundleMaterial
 from dynod.store.change import Change
 from dynod.store.codec import time_of, time_text
 from dynod.store.engine import FileLock, create_file, expected_errors, make_engine
 from dynod.store.outbox import Held, OutboxCounts, OutboxRow, OutboxState
+from dynod.store.purge import OldSession, PurgeOrder
 from dynod.store.records import StoredSession
 from dynod.store.schema import is_current
 from dynod.store.write import write_change
@@ -126,6 +127,17 @@ class Store:
         with self._transaction() as connection:
             audit.write(connection, entry)
 
+    def purge(
+        self, session_id: UUID, order: PurgeOrder, at: datetime, who: str
+    ) -> OldSession | None:
+        """Remove an old session, or its raw samples; see `dynod.store.purge.purge`."""
+        with self._transaction() as connection:
+            return purge.purge(connection, session_id, order, at, who)
+
+    def scrub(self) -> None:
+        """Let nothing that was purged remain in the write-ahead log."""
+        purge.scrub(self._connection.connection.driver_connection, self._path)
+
     # -- reading --------------------------------------------------------------------------
 
     @property
@@ -217,6 +229,16 @@ class Store:
         """Return who did what, oldest first; to one subject, or all."""
         with self._transaction() as connection:
             return audit.entries(connection, subject)
+
+    def old_session_ids(self, before: datetime) -> tuple[UUID, ...]:
+        """Return the sessions that ended before a moment, oldest first."""
+        with self._transaction() as connection:
+            return purge.old_session_ids(connection, before)
+
+    def old_session(self, session_id: UUID, order: PurgeOrder) -> OldSession | None:
+        """Return what there is of an old session; see `dynod.store.purge.old_session`."""
+        with self._transaction() as connection:
+            return purge.old_session(connection, session_id, order)
 
     def first_due_bundle(self) -> BundleMaterial | None:
         """Return what the FHIR Bundle is made of that is due for longest, or None."""
