@@ -472,6 +472,39 @@ def results_resend(
     run_resend(config, first, last, stream, as_json=json)
 
 
+@results.command("purge")
+def results_purge(
+    older_than: Annotated[
+        str, typer.Option(help="Days since the session ended, as 365, or a day, as 2026-03-02.")
+    ],
+    config: Config = DEFAULT_CONFIG,
+    *,
+    raw_only: Annotated[
+        bool, typer.Option("--raw-only", help="Only the raw samples; the results stay.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would go.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    json: Json = False,
+) -> None:
+    """Remove old sessions that the record system has; what it does not have yet stays."""
+    from dynod.cli.purge import PurgeWish, run_purge
+
+    run_purge(config, PurgeWish(older_than, raw_only, dry_run, yes, json))
+
+
+@results.command("audit")
+def results_audit(
+    config: Config = DEFAULT_CONFIG,
+    limit: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 20,
+    *,
+    json: Json = False,
+) -> None:
+    """Show who assigned, amended, voided, exported or removed what, newest first."""
+    from dynod.cli.audit import run_audit
+
+    run_audit(config, limit, as_json=json)
+
+
 @app.command()
 def outbox(
     config: Config = DEFAULT_CONFIG,

@@ -6,7 +6,8 @@ the live values, ``{"topic": …, "payload": …}``, until the client hangs up; 
 "what": …}`` reads the store; ``{"op": "calibration", "action": …}`` is about certificates and
 checks (`dynod.daemon.shelf`); ``{"op": "lease", "device": …}`` (or ``"port"``) has the daemon let
 go of a device until the client hangs up; ``{"op": "reanalyse", …}`` gets a line for every step
-until one has ``end`` or ``error``, and stops early when the client says no more.
+until one has ``end`` or ``error``, and stops early when the client says no more; so does
+``{"op": "purge", …}`` (`dynod.daemon.purge`).
 """
 
 import asyncio

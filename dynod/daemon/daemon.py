@@ -21,6 +21,7 @@ from dynod.daemon.displays import Displays
 from dynod.daemon.flight import FlightRing, flight_folder
 from dynod.daemon.plan import SOFTWARE, DevicePlan, Plan
 from dynod.daemon.publisher import Publisher
+from dynod.daemon.purge import PurgeService
 from dynod.daemon.queries import answer as answer_query
 from dynod.daemon.reanalysis_service import ReanalysisService
 from dynod.daemon.records import Letterhead
@@ -93,6 +94,7 @@ class Daemon:
             letterhead.stream,
             self._displays.reply_fields,
         )
+        required = config.broker.receipts == "required"
         self._publisher = Publisher(
             plan.broker,
             self._displays,
@@ -100,12 +102,13 @@ class Daemon:
             self._writer,
             commands,
             letterhead,
-            receipts_required=config.broker.receipts == "required",
+            receipts_required=required,
         )
         self._commands = commands
         self._reanalysis = ReanalysisService(
             plan, self._writer, self._station, self._publisher.committed
         )
+        purge = PurgeService(self._writer, receipts_required=required)
         self._control = ControlServer(
             config.control.socket,
             {
@@ -114,7 +117,7 @@ class Daemon:
                 "calibration": self._calibration,
             },
             self._lease,
-            {"reanalyse": self._reanalysis.serve},
+            {"reanalyse": self._reanalysis.serve, "purge": purge.serve},
         )
         self._calibrations = CalibrationWatch(
             self._devices, self._device_changed, self._state_changed

@@ -95,6 +95,20 @@ def outbox_list(store: Store, limit: int, state: str | None) -> dict[str, object
     }
 
 
+def audit_list(store: Store, limit: int) -> list[dict[str, object]]:
+    """Return who did what to the records, newest first; no patient is in it."""
+    return [
+        {
+            "at": entry.at.isoformat(timespec="seconds"),
+            "action": entry.action,
+            "subject": entry.subject,
+            "who": entry.who,
+            "detail": dict(entry.detail),
+        }
+        for entry in store.audit_entries()[: -limit - 1 : -1]
+    ]
+
+
 def answer(store: Store, request: Mapping[str, object]) -> object:
     """Answer a question of the control socket; raises UsageError for one that makes no sense."""
     limit = _limit(request.get("limit"))
@@ -103,6 +117,8 @@ def answer(store: Store, request: Mapping[str, object]) -> object:
             return results_list(store, limit)
         case "sessions":
             return sessions_list(store, limit)
+        case "audit":
+            return audit_list(store, limit)
         case "outbox":
             state = request.get("state")
             return outbox_list(store, limit, None if state is None else str(state))

@@ -52,6 +52,8 @@ def test_the_commands_are_these() -> None:
         "devices replay",
         "results list",
         "results show",
+        "results audit",
+        "results purge",
         "results resend",
         "results void",
         "outbox",
