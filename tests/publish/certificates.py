@@ -30,11 +30,19 @@ class Authority:
             *("-keyout", str(self._key), "-out", str(self.certificate)),
         )
 
-    def sign(self, name: str, subject_alt_name: str) -> Signed:
+    def sign(
+        self,
+        name: str,
+        subject_alt_name: str,
+        *,
+        common_name: str | None = None,
+        days: tuple[str, ...] = ("-days", "2"),
+    ) -> Signed:
+        subject = (common_name or name).replace("/", "\\/")
         key, certificate = self._folder / f"{name}.key", self._folder / f"{name}.pem"
         self._run(
             *("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"),
-            *("-nodes", "-days", "2", "-subj", f"/CN={name}"),
+            *("-nodes", *days, "-subj", f"/CN={subject}"),
             *("-addext", f"subjectAltName={subject_alt_name}"),
             *("-addext", "basicConstraints=critical,CA:FALSE"),
             *("-CA", str(self.certificate), "-CAkey", str(self._key)),
