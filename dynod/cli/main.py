@@ -25,6 +25,7 @@ from dynod.cli.options import (
 from dynod.model.clinical import Fixation, InvolvedSide, Movement, Side
 from dynod.model.device import Trigger
 from dynod.model.errors import DynodError
+from dynod.model.export import ExportFormat
 
 app = typer.Typer(
     name="dynod",
@@ -503,6 +504,29 @@ def results_audit(
     from dynod.cli.audit import run_audit
 
     run_audit(config, limit, as_json=json)
+
+
+@results.command("export")
+def results_export(
+    what: Annotated[ExportFormat, typer.Option("--format", help="What the file shall be.")],
+    out: Annotated[
+        Path | None, typer.Option(help="The file; default a name without patient, in this folder.")
+    ] = None,
+    session_id: Annotated[
+        str | None, typer.Option("--session", help="Only this session; its beginning is enough.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(help="All sessions that began from this day or time on.")
+    ] = None,
+    config: Config = DEFAULT_CONFIG,
+    *,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    json: Json = False,
+) -> None:
+    """Write sessions that have ended into a file that only you can read."""
+    from dynod.cli.export import WantedExport, run_export
+
+    run_export(config, WantedExport(what, session_id, since, out, force, json))
 
 
 @app.command()

@@ -1,32 +1,28 @@
 """Curves of trials as a Parquet file; needs the extra ``parquet``."""
 
-import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from dynod.core.even_curve import even_curve
-from dynod.core.settings import AnalysisSettings
-from dynod.model.clinical import Kind
-from dynod.model.curve import EvenCurve
-from dynod.model.errors import StorageError, UsageError
-from dynod.model.trial import Trial
+from dynod.cli.private_file import private_file
+from dynod.model.errors import UsageError
 
 _MISSING = "Parquet needs an extra of dynod's; install it with: pip install 'dynod[parquet]'"
 _WORDS = (
-    *("result_id", "session_id", "recorded_at", "movement", "position", "side", "contraction"),
-    *("kind", "unit"),
+    *("result_id", "session_id", "status", "recorded_at", "movement", "position", "side"),
+    *("contraction", "kind", "unit"),
 )
 
 
-def write_curves(path: Path, trials: Iterable[Trial], settings: AnalysisSettings) -> int:
+def write_curves(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
     """Write the curves of trials, a row for each sample, and return how many trials there were.
 
-    Columns: what tells the trial (``result_id`` … ``valid``), ``unit`` (N or deg), ``rate_hz``,
-    ``t_s`` from the start of the recording (negative in the pre-roll) and ``value``, calibrated and
-    tared, on an even grid, not filtered. No patient is named. A trial has a row group of its own;
-    one without a curve is left out. The file is there whole or not at all, and its owner alone can
-    read it. Raises UsageError without the extra, StorageError when the file cannot be written.
+    ``rows`` are those of `dynod.daemon.curve_row.curve_row`. Columns: what tells the trial
+    (``result_id`` … ``valid``), ``unit`` (N or deg), ``rate_hz``, ``t_s`` from the start of the
+    recording (negative in the pre-roll) and ``value``, calibrated and tared, on an even grid, not
+    filtered. No patient is named. A trial has a row group of its own. The file is there whole or
+    not at all, and its owner alone can read it. Raises UsageError without the extra, StorageError
+    when the file cannot be written.
     """
     try:
         import pyarrow as pa
@@ -34,24 +30,11 @@ def write_curves(path: Path, trials: Iterable[Trial], settings: AnalysisSettings
     except ImportError:
         raise UsageError(_MISSING) from None
     schema = _schema(pa)
-    beside = path.with_name(f".{path.name}.new")
     count = 0
-    try:
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with (
-            os.fdopen(descriptor, "wb") as file,
-            pq.ParquetWriter(file, schema, compression="zstd") as writer,
-        ):
-            for trial in trials:
-                curve = even_curve(trial, settings)
-                if curve is not None:
-                    writer.write_table(pa.table(_columns(trial, curve, pa), schema=schema))
-                    count += 1
-        beside.replace(path)
-    except OSError as error:
-        raise StorageError(f"{path}: cannot be written: {error.strerror or error}") from None
-    finally:
-        beside.unlink(missing_ok=True)
+    with private_file(path) as file, pq.ParquetWriter(file, schema, compression="zstd") as writer:
+        for row in rows:
+            writer.write_table(pa.table(_columns(row, pa), schema=schema))
+            count += 1
     return count
 
 
@@ -70,32 +53,20 @@ def _schema(pa: Any) -> Any:
     )
 
 
-def _columns(trial: Trial, curve: EvenCurve, pa: Any) -> dict[str, Any]:
+def _columns(row: Mapping[str, Any], pa: Any) -> dict[str, Any]:
     import numpy as np
 
-    count = len(curve.values)
-    test, slot = trial.slot.test, trial.slot
-    words = {
-        "result_id": str(trial.result_id),
-        "session_id": str(trial.session_id),
-        "recorded_at": trial.recorded_at.isoformat(timespec="milliseconds"),
-        "movement": test.movement.value,
-        "position": test.position,
-        "side": slot.side.value,
-        "contraction": test.contraction.value,
-        "kind": test.kind.value,
-        "unit": "deg" if test.kind is Kind.ANGLE else "N",
-    }
+    count = len(row["values"])
     where = pa.array(np.zeros(count, np.int32))
     return {
         **{
-            name: pa.DictionaryArray.from_arrays(where, pa.array([word]))
-            for name, word in words.items()
+            name: pa.DictionaryArray.from_arrays(where, pa.array([row["words"][name]]))
+            for name in _WORDS
         },
-        "familiarisation": np.full(count, slot.familiarisation),
-        "trial_number": np.full(count, slot.trial_number, np.int16),
-        "valid": np.full(count, trial.valid),
-        "rate_hz": np.full(count, curve.rate_hz),
-        "t_s": curve.first_s + np.arange(count) / curve.rate_hz,
-        "value": curve.values,
+        "familiarisation": np.full(count, row["familiarisation"]),
+        "trial_number": np.full(count, row["trial_number"], np.int16),
+        "valid": np.full(count, row["valid"]),
+        "rate_hz": np.full(count, row["rate_hz"], np.float64),
+        "t_s": row["first_s"] + np.arange(count) / row["rate_hz"],
+        "value": np.asarray(row["values"], np.float64),
     }

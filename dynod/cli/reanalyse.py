@@ -80,7 +80,7 @@ def _run(config_path: Path, request: ReanalyseRequest, *, apply: bool) -> _Told:
     """Carry out one pass and show it."""
     told = _Told()
     with _lines(config_path, {**request.fields, "apply": apply, "by": user_name()}) as lines:
-        for line in _with_progress(lines):
+        for line in with_progress(lines):
             if "session" in line:
                 told.sessions.append(line["session"])
                 if not request.as_json:
@@ -101,7 +101,7 @@ def _run(config_path: Path, request: ReanalyseRequest, *, apply: bool) -> _Told:
     return told
 
 
-def _with_progress(lines: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def with_progress(lines: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Hand on lines up to the last, with a progress bar where standard error is a terminal."""
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from dynod.config.analysis import AnalysisConfig
 from dynod.config.fields import Part
-from dynod.config.settings import ButtonConfig, CalibrationConfig, SessionConfig
+from dynod.config.settings import ButtonConfig, CalibrationConfig, FhirConfig, SessionConfig
 
 REDACTED = "redacted"
 
@@ -36,6 +36,7 @@ _KEEP: _Keep = {
     "session": _all_of(SessionConfig),
     "calibration": _all_of(CalibrationConfig),
     "analysis": _all_of(AnalysisConfig),
+    "fhir": _all_of(FhirConfig),
 }
 
 

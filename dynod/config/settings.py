@@ -201,12 +201,32 @@ class FhirConfig(Part):
     """``[fhir]``: Bundles of sessions on ``results/fhir``.
 
     ``patient_reference``: ``conditional`` asks the server for the one patient of the identifier,
-    ``logical`` names the identifier alone.
+    ``logical`` names the identifier alone. ``curves`` puts every curve into them. Codes of a site
+    have a file of their own (`dynod.config.code_map`).
     """
 
     publish: bool = True
     patient_reference: Literal["conditional", "logical"] = "conditional"
+    curves: bool = False
     provenance: bool = False
+
+
+# a namespace or a name in HL7 v2.5.1 has 20 characters, an application or a facility 227
+_Namespace = Annotated[Text, Field(max_length=20)]
+_HierarchicName = Annotated[Text, Field(max_length=227)]
+
+
+class Hl7Config(Part):
+    """``[hl7]``: what is agreed with the receiver of HL7 v2 messages.
+
+    ``authorities`` are the assigning authorities (namespaces) by the system of an identifier.
+    ``processing``: production, training or debugging.
+    """
+
+    receiving_application: _HierarchicName | None = None
+    receiving_facility: _HierarchicName | None = None
+    processing: Literal["P", "T", "D"] = "P"
+    authorities: dict[Text, _Namespace] = Field(default_factory=dict)
 
 
 class Config(Part):
@@ -221,6 +241,7 @@ class Config(Part):
     calibration: CalibrationConfig = CalibrationConfig()
     analysis: AnalysisConfig = AnalysisConfig()
     fhir: FhirConfig = FhirConfig()
+    hl7: Hl7Config = Hl7Config()
 
     @field_validator("device")
     @classmethod

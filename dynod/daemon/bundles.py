@@ -10,16 +10,12 @@ import json
 import logging
 from collections.abc import Callable, Sequence
 
+from dynod.daemon.bundle_maker import BundleMaker
 from dynod.daemon.clock import instant
-from dynod.daemon.plan import SOFTWARE
-from dynod.daemon.records import Letterhead
 from dynod.daemon.station import Station
 from dynod.daemon.writer import Writer
 from dynod.model.errors import StorageError
-from dynod.model.session import SessionSummary
-from dynod.model.trial import ResultStatus
-from dynod.publish.code_map import CodeMap
-from dynod.publish.fhir import CONTENT_TYPE, SCHEMA, FhirSettings, FhirSource, render_fhir
+from dynod.publish.fhir import CONTENT_TYPE, SCHEMA
 from dynod.session.inputs import Instant
 from dynod.store.bundles import BundleMaterial
 from dynod.store.change import Change, OutboxDraft
@@ -38,16 +34,14 @@ class Bundles:
         self,
         writer: Writer,
         station: Station,
-        letterhead: Letterhead,
-        codes: CodeMap,
-        settings: FhirSettings,
+        topic: str,
+        maker: BundleMaker,
         now: Callable[[], Instant] = instant,
     ) -> None:
         self._writer = writer
         self._station = station
-        self._letterhead = letterhead
-        self._codes = codes
-        self._settings = settings
+        self._topic = topic
+        self._maker = maker
         self._now = now
         self._wake = asyncio.Event()
         self._wake.set()
@@ -98,7 +92,7 @@ class Bundles:
     def _draft(
         self, found: BundleMaterial, revision: int, payload: bytes, sealed: list[OutboxRow]
     ) -> OutboxDraft:
-        topic, result_id = self._letterhead.topics.fhir, found.mark.result_id
+        topic, result_id = self._topic, found.mark.result_id
 
         def seal(sequence: int) -> bytes:
             sealed.append(
@@ -121,34 +115,10 @@ class Bundles:
         """Return the Bundle's next revision; None where there is nothing new to say."""
         if found.withdrawn and found.revision == 0:
             return None
-        now = self._now()
-        summary = SessionSummary(
-            found.mark.result_id,
-            found.revision + 1,
-            _status(found),
-            found.session,
-            (),
-            (),
-            now.wall,
-            clock_synced=True,
-            software=SOFTWARE,
-        )
-        source = FhirSource(
-            self._letterhead.stream,
-            self._codes,
-            {item.certificate_id: item for item in store.certificates()},
-            previous=found.previous,
-        )
-        payload = render_fhir(summary, found.trials, found.deficits, source, self._settings)
+        payload = self._maker.render(store, found, found.revision + 1, self._now())
         says = _resources(payload)
         before = [] if found.previous is None else _resources(found.previous)
         return None if says == before else payload
-
-
-def _status(found: BundleMaterial) -> ResultStatus:
-    if found.withdrawn:
-        return ResultStatus.ENTERED_IN_ERROR
-    return ResultStatus.AMENDED if found.revision else ResultStatus.FINAL
 
 
 def _resources(bundle: bytes) -> list[object]:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 
 from dynod.config.certificates import SITE_FOLDER
+from dynod.daemon.bundle_maker import bundle_maker
 from dynod.daemon.bundles import Bundles
 from dynod.daemon.calibration_watch import CalibrationWatch
 from dynod.daemon.clock import instant
@@ -18,6 +19,8 @@ from dynod.daemon.corrections import Corrections
 from dynod.daemon.device import DeviceRunner
 from dynod.daemon.devices import StationDevices
 from dynod.daemon.displays import Displays
+from dynod.daemon.export_service import ExportService
+from dynod.daemon.exporter import exporter
 from dynod.daemon.flight import FlightRing, flight_folder
 from dynod.daemon.plan import SOFTWARE, DevicePlan, Plan
 from dynod.daemon.publisher import Publisher
@@ -34,7 +37,6 @@ from dynod.model.errors import DeviceError, DynodError
 from dynod.model.session import Phase
 from dynod.model.trial import Recording
 from dynod.publish.broker import Outgoing
-from dynod.publish.fhir import FhirSettings
 from dynod.publish.topics import Topics
 from dynod.session.buttons import Button, ButtonAct
 from dynod.session.recorder import Began, Recorder
@@ -106,8 +108,9 @@ class Daemon:
         )
         self._commands = commands
         self._reanalysis = ReanalysisService(
-            plan, self._writer, self._station, self._publisher.committed
+            plan, self._writer, self._station, self._station.sealed
         )
+        self._exports = ExportService(self._writer, exporter(plan, store))
         purge = PurgeService(self._writer, receipts_required=required)
         self._control = ControlServer(
             config.control.socket,
@@ -117,7 +120,11 @@ class Daemon:
                 "calibration": self._calibration,
             },
             self._lease,
-            {"reanalyse": self._reanalysis.serve, "purge": purge.serve},
+            {
+                "reanalyse": self._reanalysis.serve,
+                "export": self._exports.serve,
+                "purge": purge.serve,
+            },
         )
         self._calibrations = CalibrationWatch(
             self._devices, self._device_changed, self._state_changed
@@ -289,11 +296,9 @@ def _line(message: Outgoing) -> bytes:
 def _bundles(
     plan: Plan, writer: Writer, station: Station, letterhead: Letterhead
 ) -> Bundles | None:
-    fhir = plan.config.fhir
-    if not fhir.publish:
+    if not plan.config.fhir.publish:
         return None
-    settings = FhirSettings(fhir.patient_reference, fhir.provenance)
-    return Bundles(writer, station, letterhead, plan.codes, settings)
+    return Bundles(writer, station, letterhead.topics.fhir, bundle_maker(plan, letterhead.stream))
 
 
 def _state_of(store: Store, plan: Plan) -> State:

@@ -71,16 +71,19 @@ def parse_request(given: Mapping[str, object]) -> Request:
         session=texts.get("session"),
         trials=tuple(trials),
         device=texts.get("device"),
-        since=_moment("since", texts.get("since"), end=False),
-        until=_moment("until", texts.get("until"), end=True),
+        since=moment_of("since", texts.get("since"), end=False),
+        until=moment_of("until", texts.get("until"), end=True),
         certificate=texts.get("certificate"),
         apply=write,
         by=texts.get("by", "unknown"),
     )
 
 
-def _moment(key: str, text: str | None, *, end: bool) -> datetime | None:
-    """Return a moment; a day means the whole of it, by UTC, as in a certificate."""
+def moment_of(key: str, text: str | None, *, end: bool) -> datetime | None:
+    """Return a moment; a day means the whole of it, by UTC, as in a certificate.
+
+    Raises UsageError for what is none.
+    """
     if text is None:
         return None
     try:

@@ -1,9 +1,10 @@
 """FHIR Bundles: which are due, what they are made of, which revision went out."""
 
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, Row, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from dynod.model.deficit import Deficit
@@ -30,7 +31,7 @@ class BundleMaterial:
 
     ``session`` is as it was bound then, ``withdrawn`` tells that it moved to somebody else since.
     ``revision`` is the one that went out last, 0 for none, and ``previous`` its bytes, None where
-    they are gone.
+    they are gone. ``due`` tells that there is more to say than those bytes do.
     """
 
     mark: BundleMark
@@ -40,6 +41,7 @@ class BundleMaterial:
     trials: tuple[Trial, ...]
     deficits: tuple[Deficit, ...]
     previous: bytes | None = field(repr=False)
+    due: bool = True
 
 
 def mark_due(connection: Connection, mark: BundleMark) -> None:
@@ -68,6 +70,19 @@ def first_due(connection: Connection) -> BundleMaterial | None:
     row = connection.execute(query).first()
     if row is None:
         return None
+    return _material(connection, row)
+
+
+def of_session(connection: Connection, session_id: UUID, binding: int) -> BundleMaterial | None:
+    """Return what the Bundle of a session in a binding is made of; None where it was never due."""
+    query = select(bundle).where(
+        bundle.c.session_id == str(session_id), bundle.c.binding == binding
+    )
+    row = connection.execute(query).first()
+    return None if row is None else _material(connection, row)
+
+
+def _material(connection: Connection, row: Row[Any]) -> BundleMaterial:
     mark = BundleMark(UUID(row.result_id), UUID(row.session_id), row.binding)
     session = _session(connection, mark)
     trials = read.trials(connection, mark.session_id, None)[::-1]
@@ -80,6 +95,7 @@ def first_due(connection: Connection) -> BundleMaterial | None:
         trials=tuple(item for item in trials if item.binding == mark.binding),
         deficits=tuple(item for item in deficits if item.binding == mark.binding),
         previous=_previous(connection, mark.result_id, row.revision),
+        due=bool(row.due),
     )
 
 

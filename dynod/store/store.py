@@ -20,12 +20,23 @@ from dynod.model.deficit import Contribution, Deficit
 from dynod.model.errors import StorageError
 from dynod.model.session import Session, SessionSummary
 from dynod.model.trial import Recording, Trial
-from dynod.store import audit, bundles, certificates, outbox, purge, read, tables, verifications
+from dynod.store import (
+    audit,
+    bundles,
+    certificates,
+    exports,
+    outbox,
+    purge,
+    read,
+    tables,
+    verifications,
+)
 from dynod.store.audit import AuditEntry
 from dynod.store.bundles import BundleMaterial
 from dynod.store.change import Change
 from dynod.store.codec import time_of, time_text
 from dynod.store.engine import FileLock, create_file, expected_errors, make_engine
+from dynod.store.exports import ExportMaterial
 from dynod.store.outbox import Held, OutboxCounts, OutboxRow, OutboxState
 from dynod.store.purge import OldSession, PurgeOrder
 from dynod.store.records import StoredSession
@@ -244,6 +255,11 @@ class Store:
         """Return what the FHIR Bundle is made of that is due for longest, or None."""
         with self._transaction() as connection:
             return bundles.first_due(connection)
+
+    def export_material(self, session_id: UUID) -> ExportMaterial | None:
+        """Return what an export of a session is made of, or None."""
+        with self._transaction() as connection:
+            return exports.of_session(connection, session_id)
 
     # -- outbox ---------------------------------------------------------------------------
 

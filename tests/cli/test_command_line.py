@@ -50,6 +50,7 @@ def test_the_commands_are_these() -> None:
         "devices diagnose",
         "devices configure",
         "devices replay",
+        "results export",
         "results list",
         "results show",
         "results audit",

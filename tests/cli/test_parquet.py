@@ -1,6 +1,7 @@
 """Curves as Parquet, read back by pyarrow."""
 
 import builtins
+import json
 import stat
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from dynod.cli.parquet import write_curves
 from dynod.core.settings import AnalysisSettings
+from dynod.daemon.curve_row import curve_row
 from dynod.model.errors import StorageError, UsageError
 from dynod.model.samples import SampleBlock
 from dynod.model.trial import Recording, StartedBy, Trial
@@ -35,9 +37,14 @@ FORCE = recorded(TRIALS[1], 2.5, 2.5, 3.5, 12.5, 52.5)  # the tare of all is 2.5
 ANGLE = recorded(TRIALS[-1], 2.5, 2.5, 42.5)
 
 
+def rows(*trials: Trial) -> Any:
+    found = (curve_row(trial, SETTINGS) for trial in trials)
+    return json.loads(json.dumps([row for row in found if row is not None]))
+
+
 def test_a_row_for_each_sample(tmp_path: Path) -> None:
     path = tmp_path / "curves.parquet"
-    assert write_curves(path, (FORCE, TRIALS[2], ANGLE), SETTINGS) == 2  # one came without samples
+    assert write_curves(path, rows(FORCE, TRIALS[2], ANGLE)) == 2  # one came without samples
     found = pq.read_table(path).to_pydict()
     assert found["value"] == pytest.approx([0.0, 0.0, 1.0, 10.0, 50.0, 0.0, 0.0, 40.0])
     assert found["t_s"] == pytest.approx([-0.2, -0.1, 0.0, 0.1, 0.2, -0.2, -0.1, 0.0])
@@ -52,7 +59,7 @@ def test_a_row_for_each_sample(tmp_path: Path) -> None:
 
 def test_no_patient_is_named_and_nobody_else_may_read_it(tmp_path: Path) -> None:
     path = tmp_path / "curves.parquet"
-    write_curves(path, (FORCE,), SETTINGS)
+    write_curves(path, rows(FORCE))
     assert b"P-1042" not in path.read_bytes()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert list(tmp_path.iterdir()) == [path]
@@ -63,18 +70,18 @@ def test_a_file_that_fails_is_not_left_half_written(tmp_path: Path) -> None:
     path.write_bytes(b"the old one")
 
     def broken() -> Any:
-        yield FORCE
+        yield from rows(FORCE)
         raise OSError(28, "No space left on device")
 
     with pytest.raises(StorageError, match=r"curves\.parquet: cannot be written: No space"):
-        write_curves(path, broken(), SETTINGS)
+        write_curves(path, broken())
     assert path.read_bytes() == b"the old one"
     assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="No such file or directory"):
-        write_curves(tmp_path / "none" / "curves.parquet", (FORCE,), SETTINGS)
+        write_curves(tmp_path / "none" / "curves.parquet", rows(FORCE))
 
 
 def test_without_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,5 +94,5 @@ def test_without_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(UsageError, match=r"pip install 'dynod\[parquet\]'"):
-        write_curves(tmp_path / "curves.parquet", (FORCE,), SETTINGS)
+        write_curves(tmp_path / "curves.parquet", rows(FORCE))
     assert not list(tmp_path.iterdir())

@@ -48,7 +48,7 @@ def test_variables_of_others_are_left_alone(tmp_path: Path) -> None:
             "/dev/ttyUSB7",
             (
                 "device: unknown table; known here: analysis, broker, calibration, control,"
-                " fhir, session, station, storage"
+                " fhir, hl7, session, station, storage"
             ),
         ),
         ("DYNOD_SESSION__IDLE_MINUTES", "soon", "session.idle_minutes: should be a number"),

@@ -14,6 +14,8 @@ from typing import Any, cast
 from uuid import UUID, uuid5
 
 from dynod.config.code_map import load_code_map
+from dynod.core.settings import AnalysisSettings
+from dynod.daemon.bundle_maker import BundleMaker
 from dynod.daemon.bundles import Bundles, envelope
 from dynod.daemon.records import Letterhead, prepare_change
 from dynod.daemon.station import Station
@@ -64,9 +66,8 @@ class Room:
         self.bundles = Bundles(
             self.writer,
             cast("Station", self.listener),
-            self.letterhead,
-            load_code_map(None),
-            FhirSettings(),
+            self.letterhead.topics.fhir,
+            BundleMaker("s", load_code_map(None), FhirSettings(), AnalysisSettings()),
             lambda: Instant(0.0, START + timedelta(hours=1), self.synced),
         )
 
