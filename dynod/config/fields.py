@@ -6,6 +6,8 @@ from typing import Annotated, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo
 
+from dynod.config.secret_files import at_hand
+
 _LEVEL = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 
@@ -26,7 +28,7 @@ def topic_level(text: str) -> str:
 
 def _beside_file(path: Path, info: ValidationInfo) -> Path:
     folder = (info.context or {}).get("folder")
-    return path if folder is None else Path(folder) / path
+    return at_hand(path if folder is None else Path(folder) / path)
 
 
 TopicLevel: TypeAlias = Annotated[str, AfterValidator(topic_level)]

@@ -99,7 +99,7 @@ class Client:
 
     def _message(self, _client: object, _data: object, message: mqtt.MQTTMessage) -> None:
         with self._changed:
-            self.heard.append((message.topic, message.payload))
+            self.heard.append((message.topic, bytes(message.payload)))
             self._changed.notify_all()
 
     def _note(self, what: object, code: int) -> None:
@@ -148,8 +148,8 @@ def shipped_broker(
         text = text.replace("#use_identity_as_username", "use_identity_as_username")
         text = text.replace(f"password_file {password_file}", "")
     config = folder / f"mosquitto-{broker.port}.conf"
-    user = [line for line in config.read_text().splitlines() if line.startswith("user ")]
-    config.write_text("\n".join([*user, text]))
+    head = [line for line in config.read_text().splitlines() if line.startswith("user ")]
+    config.write_text("\n".join([*head, text]))
     with broker:
         yield Broker(broker.port, authority, passwords)
 
