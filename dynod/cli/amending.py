@@ -28,7 +28,7 @@ def run_resend(
     if as_json:
         print_json(reply)
         return
-    say(f"{reply['count']} results go out again")
+    say(f"on their way once more: {reply['count']}")
     for item in reply["purged"]:
         say(f"[yellow]removed from this station: {_numbers(item)}[/]")
 

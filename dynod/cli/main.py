@@ -558,7 +558,9 @@ def session_list(
 
 @session.command("assign")
 def session_assign(
-    session_id: Annotated[str, typer.Argument(help="From `dynod session list`.")],
+    session_id: Annotated[
+        str, typer.Argument(help="From `dynod session list`: its beginning, or the code.")
+    ],
     patient: Annotated[str, typer.Option(help="SYSTEM|ID, as the record system names them.")],
     sex: Annotated[str | None, typer.Option(help="male, female, other or unknown.")] = None,
     birth_year: Annotated[int | None, typer.Option(help="For norms by age.")] = None,

@@ -6,7 +6,7 @@ from rich.table import Table
 
 from dynod.cli.link import command, query
 from dynod.cli.output import console, print_json, say
-from dynod.daemon.queries import sessions_list
+from dynod.daemon.queries import MOST_ROWS, sessions_list
 from dynod.model.errors import UsageError
 
 
@@ -40,7 +40,8 @@ def run_assign(
     """Say whose session it is, through the running daemon."""
     patient: dict[str, object] = {**(_patient(details["patient"]) or {})}
     patient |= {key: details[key] for key in ("sex", "birth_year") if details[key] is not None}
-    reply = command(config_path, "session.assign", session_id=session_id, patient=patient)
+    whole = _whole_id(config_path, session_id)
+    reply = command(config_path, "session.assign", session_id=whole, patient=patient)
     if as_json:
         print_json(reply)
     else:
@@ -65,7 +66,7 @@ def run_list(config_path: Path, limit: int, *, as_json: bool) -> None:
         table.add_column(heading, no_wrap=True)
     for row in rows:
         table.add_row(
-            row["session_id"],
+            row["session_id"][:8],
             row["session_code"],
             row["battery"],
             _moment(row["started_at"]),
@@ -74,6 +75,24 @@ def run_list(config_path: Path, limit: int, *, as_json: bool) -> None:
             "yes" if row["assigned"] else "[yellow]none yet[/]",
         )
     console.print(table)
+
+
+def _whole_id(config_path: Path, named: str) -> str:
+    """Return the id of the one session whose id begins so, or whose code it is."""
+    rows = query(
+        config_path,
+        {"what": "sessions", "limit": MOST_ROWS},
+        lambda store: sessions_list(store, MOST_ROWS),
+    )
+    ids = {
+        str(row["session_id"])
+        for row in rows
+        if named and (row["session_id"].startswith(named.lower()) or row["session_code"] == named)
+    }
+    if len(ids) != 1:
+        found = "several sessions are" if ids else "no session is"
+        raise UsageError(f"{found} called so; `dynod session list --json` shows whole ids")
+    return ids.pop()
 
 
 def _moment(text: str) -> str:

@@ -138,7 +138,7 @@ def test_a_session_without_a_patient_is_published_once_it_is_assigned(
     quiet(records, 6)
     # Somebody else: taken back for the one, under new ids for the other.
     assert daemon.command_line(
-        *("session", "assign", session_id, "--patient", "urn:clinic:mrn|patient-4712"),
+        *("session", "assign", session_id[:8], "--patient", "urn:clinic:mrn|patient-4712"),
         *("--sex", "male", "--birth-year", "1950"),
     ).returncode == 0  # fmt: skip
     moved = everything(records, 18)[6:]
@@ -159,6 +159,9 @@ def test_a_session_without_a_patient_is_published_once_it_is_assigned(
         ("session.assign", session_id, "record system"),
         ("session.assign", session_id, "control socket"),
     ]
+    wrong = daemon.command_line("session", "assign", "nobody", "--patient", "a|b")
+    assert wrong.returncode == 2
+    assert "no session is called so" in wrong.stderr
     check_privacy(daemon, records)
 
 
