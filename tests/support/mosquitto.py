@@ -45,7 +45,7 @@ class Mosquitto:
         self.port = free_port()
         self._program = find_program("mosquitto", MISSING)
         self._config = folder / f"mosquitto-{self.port}.conf"
-        self._log = folder / f"mosquitto-{self.port}.log"
+        self.log = folder / f"mosquitto-{self.port}.log"
         self._process: subprocess.Popen[bytes] | None = None
         if not any(line.startswith("allow_anonymous") for line in lines):
             lines = (*lines, "allow_anonymous true")
@@ -66,7 +66,7 @@ class Mosquitto:
         return self._process.pid
 
     def start(self) -> None:
-        with self._log.open("ab") as log:
+        with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [self._program, "-c", str(self._config)], stdout=log, stderr=subprocess.STDOUT
             )
@@ -74,7 +74,7 @@ class Mosquitto:
         while not self._listens():
             if self._process.poll() is not None or time.monotonic() > deadline_s:
                 self.stop()
-                pytest.fail(f"mosquitto did not start:\n{self._log.read_text()}")
+                pytest.fail(f"mosquitto did not start:\n{self.log.read_text()}")
             time.sleep(0.01)
 
     def stop(self) -> None:
