@@ -118,11 +118,16 @@ def quick_profile(folder: Path) -> None:
     (target / "profile.toml").write_text(text)
 
 
-# Runs the program with a clock that counts as synchronised, as FHIR needs it.
-SYNCED = """
-from dynod.daemon import clock
+# Runs the program with a clock that counts as synchronised while a file is there, as FHIR needs it.
+CLOCK_MARK = "the-clock-is-right"
+SYNCED = f"""
+import sys
+from pathlib import Path
+from dynod.daemon import bundles, clock
 from dynod.cli.main import run
-clock._clock_synced = lambda now_s: True
+mark = Path(sys.argv[-1]).with_name("{CLOCK_MARK}")
+clock._clock_synced = lambda now_s: mark.exists()
+bundles.LOOK_S = 0.1
 run()
 """
 
@@ -273,11 +278,13 @@ class RecordSystem:
 
 
 class Daemon:
-    """``dynod run`` in a folder."""
+    """``dynod run`` in a folder; ``fhir`` turns Bundles on: True, or "later" for `set_clock`."""
 
     def __init__(self, folder: Path, broker: int, **options: Any) -> None:
         self.folder = folder
         self._program = ["-c", SYNCED] if options.get("fhir") else ["-m", "dynod"]
+        if options.get("fhir") is True:
+            self.set_clock()
         self.config = folder / "dynod.toml"
         self.log = folder / "dynod.log"
         quick = options.get("profile", "quick_gauge") == "quick_gauge"
@@ -317,6 +324,10 @@ class Daemon:
                 env=environment,
             )
         self.wait_log("ready: looking for", self.log.read_text().count("ready: looking for") + 1)
+
+    def set_clock(self) -> None:
+        """Let the clock count as synchronised from now on."""
+        (self.folder / CLOCK_MARK).touch()
 
     def stop(self) -> int:
         """End it as systemd does; return the exit code."""
