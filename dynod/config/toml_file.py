@@ -13,11 +13,17 @@ from dynod.model.errors import ConfigError
 M = TypeVar("M", bound=BaseModel)
 T = TypeVar("T")
 
+MOST_BYTES = 4 * 1024 * 1024  # a certificate with all its points and budgets
+
 
 def read_toml(path: Path) -> dict[str, Any]:
     """Return a file's data. Raises ConfigError that names file and line."""
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+        if len(content) > MOST_BYTES:
+            raise ConfigError(f"{path}: is larger than {MOST_BYTES} bytes; name the right file")
+        text = content.decode("utf-8")
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file") from None
     except OSError as error:
@@ -33,6 +39,8 @@ def parse_toml(text: str, path: Path) -> dict[str, Any]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: no valid TOML: {error}") from None
+    except RecursionError:
+        raise ConfigError(f"{path}: no valid TOML: too many brackets in each other") from None
 
 
 def read_model(path: Path, model: type[M]) -> M:

@@ -17,6 +17,16 @@ _ADVICE: Mapping[int, str] = {
     0x95: "a message was larger than it allows; raise its packet size limit",
 }
 
+_OTHER_HOST = "check that [broker] url names the host that the certificate is for"
+_WRONG_TIME = "check this machine's clock; when that is right, the broker needs a new certificate"
+# OpenSSL's X509_V_ERR codes (x509_vfy.h): not yet valid, expired, host name and address mismatch.
+_CERTIFICATE_ADVICE: Mapping[int, str] = {
+    9: _WRONG_TIME,
+    10: _WRONG_TIME,
+    62: _OTHER_HOST,
+    64: _OTHER_HOST,
+}
+
 
 def fault_line(error: BrokerError, settings: BrokerSettings) -> str:
     """Return the line for an error of connecting, or of a connection that was lost."""
@@ -52,10 +62,8 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 def _tls_fault(cause: ssl.SSLError) -> str:
     if isinstance(cause, ssl.SSLCertVerificationError):
-        return (
-            f"its certificate is not trusted ({cause.verify_message}); check [broker] ca_file, "
-            "and that url names the host that the certificate is for"
-        )
+        advice = _CERTIFICATE_ADVICE.get(cause.verify_code, "check [broker] ca_file")
+        return f"its certificate is not trusted ({cause.verify_message}); {advice}"
     return (
         f"no TLS connection ({cause.reason}); check that the port speaks TLS and that it "
         "accepts our client certificate"

@@ -208,6 +208,19 @@ async def test_a_certificate_for_another_host(
 
 
 @pytest.mark.mosquitto
+async def test_an_expired_certificate(authority: Authority, lines: Lines, tmp_path: Path) -> None:
+    """The line names the clock, which on a Pi has no battery; it is a warning once."""
+    old = authority.expired("old", f"IP:{LOOPBACK}")
+    with Mosquitto(tmp_path, listener=tls_listener(authority, old)) as broker:
+        given = settings(broker.port, tls=True, ca_file=authority.certificate)
+        async with watched(given):
+            first, second = await lines.next(), await lines.next()
+    assert "its certificate is not trusted (certificate has expired)" in first.getMessage()
+    assert "this machine's clock" in first.getMessage()
+    assert (first.levelno, second.levelno) == (logging.WARNING, logging.DEBUG)
+
+
+@pytest.mark.mosquitto
 async def test_a_broker_that_wants_a_client_certificate(
     authority: Authority, server: Signed, lines: Lines, tmp_path: Path
 ) -> None:
