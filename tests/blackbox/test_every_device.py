@@ -24,7 +24,7 @@ from dynod.model.units import Unit, factor_to_base
 from dynod.simulate.device import ProfileDevice
 from dynod.simulate.pty_port import PtyPort
 from dynod.store.store import Store
-from dynod.wire.profile import Profile
+from dynod.wire.profile import Polled, Profile
 from tests.support.mosquitto import Mosquitto
 from tests.support.station import PATIENT, Daemon, RecordSystem, battery, force_test, rom_test
 
@@ -125,21 +125,23 @@ def sent_values(profile: Profile, device: ProfileDevice) -> list[list[float]]:
     return [[value * factor for value in row] for row in device.sent_values]
 
 
+def follows(stored: list[list[float]], sent: list[list[float]]) -> bool:
+    """Tell whether the rows stand among those that were sent, in order, each for one of them."""
+    left = iter(sent)
+    return all(
+        any(row == pytest.approx(wanted, rel=1e-9, abs=1e-9) for wanted in left) for row in stored
+    )
+
+
 def check_recording(profile: Profile, device: ProfileDevice, recording: Recording) -> None:
     """What is stored is a stretch of what was sent: nothing left out, nothing twice."""
     stored = recording.block.values.tolist()
     sent = sent_values(profile, device)
-    begins = [
-        index
-        for index in range(len(sent) - len(stored) + 1)
-        if sent[index] == pytest.approx(stored[0], rel=1e-9, abs=1e-9)
-    ]
+    # An answer that comes too late for its poll is dropped, since nobody knows its moment: on a
+    # machine that is busy with other things a polled gauge may miss one a second, and no more.
+    missed = round(SECONDS) if isinstance(profile.dialogue, Polled) else 0
     assert any(
-        all(
-            row == pytest.approx(wanted, rel=1e-9, abs=1e-9)
-            for row, wanted in zip(stored, sent[begin:], strict=False)
-        )
-        for begin in begins
+        follows(stored, sent[begin : begin + len(stored) + missed]) for begin in range(len(sent))
     ), profile.key
     if profile.single_reading:
         assert len(stored) == 1
