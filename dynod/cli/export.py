@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rich.markup import escape
+
 from dynod.cli.output import print_json, say
 from dynod.cli.private_file import private_file
 from dynod.cli.reanalyse import with_progress
@@ -75,7 +77,7 @@ def run_export(config_path: Path, wanted: WantedExport) -> None:
     if wanted.as_json:
         print_json({"file": str(path), **pieces.counts})
         return
-    say(f"{_sessions(pieces.counts['sessions'])} in {path}")
+    say(f"{_sessions(pieces.counts['sessions'])} in {escape(str(path))}")
     if pieces.counts["left_out"]:
         say(f"[yellow]left out: {_sessions(pieces.counts['left_out'])}, not ended or no patient[/]")
 

@@ -61,7 +61,11 @@ class Daemon:
         self._rings: list[FlightRing] = []
         self._idle_s = config.session.idle_minutes * 60.0
         self._writer = Writer(store)
-        letterhead = Letterhead(topics, station.site, station.name, str(store.stream))
+        letterhead = Letterhead(
+            topics, station.site, station.name, str(store.stream), config.fhir.publish
+        )
+        if not letterhead.bundles and (waiting := store.forget_due_bundles()):
+            log.info("no FHIR Bundle of %d sessions that waited: [fhir] publish is off", waiting)
         self._devices = StationDevices(
             [self._runner(device, plan) for device in plan.devices],
             {device.identity.device_id: device.use for device in plan.devices},

@@ -135,7 +135,13 @@ def _basis(request: Request, plan: Plan, access: Access) -> _Basis:
     return _Basis(
         Ground(certificates, checks, named, nominal, plan.analysis, SOFTWARE),
         plan.rules.judge,
-        Letterhead(Topics(station.site, station.name), station.site, station.name, stream),
+        Letterhead(
+            Topics(station.site, station.name),
+            station.site,
+            station.name,
+            stream,
+            plan.config.fhir.publish,
+        ),
         request.by,
     )
 

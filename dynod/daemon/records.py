@@ -22,12 +22,13 @@ CONTENT_TYPE = "application/json"
 
 @dataclass(frozen=True, slots=True)
 class Letterhead:
-    """What every result of this station carries."""
+    """What every result of this station carries; ``bundles`` tells whether it makes Bundles."""
 
     topics: Topics
     site: str
     name: str
     stream: str
+    bundles: bool = True
 
     def envelope(self, sequence: int) -> Envelope:
         """Return the envelope of the result with a sequence number."""
@@ -79,7 +80,7 @@ def prepare_change(
             outbox=tuple(drafts),
             reply=reply,
             audit=audit,
-            bundles=tuple(_bundles(change, owner)),
+            bundles=tuple(_bundles(change, owner)) if letterhead.bundles else (),
             at=at,
         ),
         sealed,

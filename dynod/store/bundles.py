@@ -64,6 +64,11 @@ def note_made(connection: Connection, result_id: UUID, revision: int) -> None:
     connection.execute(update(bundle).where(this).values(revision=revision, due=0))
 
 
+def forget_due(connection: Connection) -> int:
+    """Let no Bundle be due any more; return how many were."""
+    return connection.execute(update(bundle).where(bundle.c.due == 1).values(due=0)).rowcount
+
+
 def first_due(connection: Connection) -> BundleMaterial | None:
     """Return what the Bundle is made of that is due for longest, or None."""
     query = select(bundle).where(bundle.c.due == 1).order_by(bundle.c.ordinal).limit(1)

@@ -256,6 +256,11 @@ class Store:
         with self._transaction() as connection:
             return bundles.first_due(connection)
 
+    def forget_due_bundles(self) -> int:
+        """Let no Bundle be due any more; return how many were."""
+        with self._transaction() as connection:
+            return bundles.forget_due(connection)
+
     def export_material(self, session_id: UUID) -> ExportMaterial | None:
         """Return what an export of a session is made of, or None."""
         with self._transaction() as connection:

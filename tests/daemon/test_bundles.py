@@ -233,3 +233,13 @@ async def test_due_bundles_survive_a_restart(tmp_path: Path) -> None:
     async with room(tmp_path) as it:
         (row,) = await it.made()
         assert row.sequence == 7
+
+
+async def test_a_station_without_bundles_has_none_waiting(tmp_path: Path) -> None:
+    """A Bundle that waits keeps its session from being purged."""
+    async with room(tmp_path) as it:
+        it.session(ANN)
+        it.letterhead = replace(it.letterhead, bundles=False)
+        it.session(ANN)
+        assert it.store.forget_due_bundles() == 1
+        assert await it.made() == []

@@ -9,7 +9,7 @@ import io
 import json
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,8 @@ from dynod.config.site import load_site
 from dynod.daemon.bundles import Bundles
 from dynod.daemon.exporter import Exporter, exporter, parse_export
 from dynod.daemon.plan import Plan, make_plan
+from dynod.daemon.reanalysis import DirectAccess, reanalyse
+from dynod.daemon.reanalysis_request import parse_request
 from dynod.model.errors import UsageError
 from dynod.session.inputs import Instant
 from dynod.store.audit import AuditEntry
@@ -72,6 +74,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
         battery=battery(force_test()),
         session="confirm_change = false",
         more=f'serial_number = "SN-1"\n{HL7}',
+        fhir="later",
     )
     shelve(tmp_path, certificate_text("A", 1.0))
     plan = make_plan(load_site(station.config, {}))
@@ -193,6 +196,39 @@ def test_a_request_that_makes_no_sense(given: dict[str, object], line: str) -> N
         parse_export(given)
 
 
+def test_curves_in_a_bundle_where_the_site_asks_for_them(scene: Scene) -> None:
+    session = scene.past.session(*PULLS)
+    made_by = scene.exporter
+    with_curves = replace(made_by, bundles=replace(made_by.bundles, curves=True))
+    asked = parse_export({"session": str(session.session_id), "format": "fhir"})
+    (text,) = with_curves.export(scene.store, session.session_id, asked, NOW) or ()
+    bundle = json.loads(str(text))
+    Bundle.model_validate(bundle)
+    components = [
+        part
+        for entry in bundle["entry"]
+        for part in entry["resource"].get("component", ())
+        if "valueSampledData" in part
+    ]
+    tops = [max(map(float, part["valueSampledData"]["data"].split())) for part in components]
+    assert sorted(tops) == pytest.approx([120.0, 150.0], abs=0.1)
+
+
+def test_a_reanalysis_makes_the_bundle_due_again(scene: Scene) -> None:
+    session = scene.past.session(*PULLS)
+    assert scene.store.forget_due_bundles() == 1
+    shelve(scene.folder, certificate_text("B", 1.02, "2026-02-01"))
+    plan = make_plan(load_site(scene.folder / "dynod.toml", {}))
+    scene.store.add_certificates(plan.certificates, START)
+    asked = parse_request({"apply": True})
+    end = list(reanalyse(asked, plan, DirectAccess(scene.store)))[-1]["end"]
+    assert isinstance(end, dict)
+    assert end["trials_changed"] == 2
+    found = scene.store.first_due_bundle()
+    assert found is not None
+    assert found.mark.session_id == session.session_id
+
+
 # -- the command line ---------------------------------------------------------------------------
 
 
@@ -209,6 +245,7 @@ def station(scene: Scene) -> Daemon:
         battery=battery(force_test()),
         session="confirm_change = false",
         more=f'serial_number = "SN-1"\n{HL7}',
+        fhir="later",
     )
 
 
