@@ -108,11 +108,14 @@ class Bench:
         self.records.verdict(len(self.results))
 
     def _press(self, device_id: str) -> None:
-        before = len(self.records.results)
         self.ports[device_id].press()
         self.results[device_id] = self.records.wait(
             f"a reading of {device_id}",
-            lambda: [r["result_id"] for r in self.records.results[before:] if "metrics" in r],
+            lambda: [
+                item["result_id"]
+                for item in self.records.results
+                if "metrics" in item and item["device"]["id"] == device_id
+            ],
         )[0]
         self.records.verdict(len(self.results))
 
