@@ -146,9 +146,8 @@ def _lines(config_path: Path, fields: dict[str, object]) -> Iterator[Iterator[di
             raise StorageError(
                 f"{config.storage.path} does not exist; `dynod run` makes it"
             ) from None
-        required = config.broker.receipts == "required"
         with Store.open(config.storage.path, now=now) as store:
-            yield purge_lines(store, asked, now, receipts_required=required)
+            yield purge_lines(store, asked, now, config)
         return
     with client:
         yield client.follow({"op": "purge", **fields})

@@ -100,7 +100,6 @@ class Daemon:
             letterhead.stream,
             self._displays.reply_fields,
         )
-        required = config.broker.receipts == "required"
         self._publisher = Publisher(
             plan.broker,
             self._displays,
@@ -108,14 +107,14 @@ class Daemon:
             self._writer,
             commands,
             letterhead,
-            receipts_required=required,
+            receipts_required=config.broker.receipts == "required",
         )
         self._commands = commands
         self._reanalysis = ReanalysisService(
             plan, self._writer, self._station, self._station.sealed
         )
         self._exports = ExportService(self._writer, exporter(plan, store))
-        purge = PurgeService(self._writer, receipts_required=required)
+        purge = PurgeService(self._writer, config)
         self._control = ControlServer(
             config.control.socket,
             {

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from dynod.config.settings import Config
 from dynod.daemon.clock import instant
 from dynod.daemon.control import Tell
 from dynod.daemon.writer import Writer
@@ -58,14 +59,19 @@ def parse_purge(given: Mapping[str, object], now: datetime) -> PurgeRequest:
 
 
 def purge_lines(
-    store: Store, request: PurgeRequest, now: datetime, *, receipts_required: bool
+    store: Store, request: PurgeRequest, now: datetime, config: Config
 ) -> Iterator[dict[str, object]]:
     """Purge session by session, each in a transaction of its own; yield the lines of the answer.
 
     Between two lines no transaction is open. Whoever stops asking leaves the rest as it was.
     Raises StorageError.
     """
-    order = PurgeOrder(request.before, request.raw_only, receipts_required)
+    order = PurgeOrder(
+        request.before,
+        request.raw_only,
+        receipts_required=config.broker.receipts == "required",
+        bundles=config.fhir.publish,
+    )
     totals = {"sessions": 0, "trials": 0, "messages": 0, "raw_bytes": 0, "kept": 0}
     for session_id in store.old_session_ids(request.before):
         if request.dry_run:
@@ -106,9 +112,9 @@ def _row(old: OldSession) -> dict[str, object]:
 class PurgeService:
     """Carries out the operation ``purge`` in the writer's thread, a session at a time."""
 
-    def __init__(self, writer: Writer, *, receipts_required: bool) -> None:
+    def __init__(self, writer: Writer, config: Config) -> None:
         self._writer = writer
-        self._receipts_required = receipts_required
+        self._config = config
 
     async def serve(self, request: dict[str, object], tell: Tell, enough: asyncio.Event) -> None:
         """Do what a request asks for and tell it line by line; stop early on ``enough``."""
@@ -116,9 +122,7 @@ class PurgeService:
         try:
             given = {key: value for key, value in request.items() if key != "op"}
             asked = parse_purge(given, now)
-            lines = purge_lines(
-                self._writer.store, asked, now, receipts_required=self._receipts_required
-            )
+            lines = purge_lines(self._writer.store, asked, now, self._config)
             # Trials that end meanwhile are written between two sessions.
             while not enough.is_set():
                 line = await self._writer.call(next, lines, None)

@@ -36,12 +36,14 @@ class Keep(StrEnum):
 class PurgeOrder:
     """What is to go: sessions that ended before ``before``, aware, or only their raw samples.
 
-    With ``receipts_required`` a session goes only when every message of it was received.
+    With ``receipts_required`` a session goes only when every message of it was received; with
+    ``bundles`` only when its FHIR Bundles are made.
     """
 
     before: datetime
     raw_only: bool
     receipts_required: bool
+    bundles: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,7 @@ def _keep(connection: Connection, session_id: str, mine: Any, order: PurgeOrder)
         connection, outbox, and_(mine, or_(outbox.c.state == OutboxState.PENDING, asked_again))
     ):
         return Keep.NOT_SENT
-    for table in _RESULTS:
+    for table in _RESULTS if order.bundles else ():
         # A Bundle that waits to be made has no message yet.
         if "due" in table.c and _count(
             connection, table, and_(table.c.session_id == session_id, table.c.due == 1)

@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
+from dynod.config.load import load_config
 from dynod.daemon.purge import PurgeRequest, PurgeService, parse_purge
 from dynod.daemon.writer import Writer
 from dynod.model.errors import UsageError
 from dynod.store.change import Change
 from dynod.store.store import Store
+from tests.config.files import WHOLE, write
 from tests.store.samples import NOW, at, draft, session, trial
 
 BEFORE = "2026-03-03T00:00:00+00:00"
@@ -40,6 +42,7 @@ def served(
 
     async def serve() -> None:
         writer, enough = Writer(store), asyncio.Event()
+        config = write(store._path.parent / "dynod.toml", WHOLE)
 
         async def tell(line: bytes) -> None:
             lines.append(json.loads(line))
@@ -47,7 +50,7 @@ def served(
                 enough.set()
 
         try:
-            await PurgeService(writer, receipts_required=False).serve(request, tell, enough)
+            await PurgeService(writer, load_config(config, {})).serve(request, tell, enough)
         finally:
             writer._thread.shutdown()
 

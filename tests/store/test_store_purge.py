@@ -1,6 +1,7 @@
 """Old sessions go when the record system has them, audited, and out of the file itself."""
 
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -9,6 +10,7 @@ import pytest
 from dynod.model.deficit import Contribution
 from dynod.model.errors import StorageError
 from dynod.model.session import Identifier, Patient, Session
+from dynod.store.bundles import BundleMark
 from dynod.store.change import Change, ResendRange
 from dynod.store.outbox import Held, OutboxCounts
 from dynod.store.purge import Keep, OldSession, PurgeOrder
@@ -139,6 +141,31 @@ def test_what_was_asked_for_again_goes_out_first(store: Store) -> None:
     assert [row.sequence for row in store.asked_again(9)] == [4]
     store.note_again(4)
     purge(store, of)
+    assert store.session(of.session_id) is None
+
+
+def test_a_bundle_that_waits_for_the_clock_is_waited_for(store: Store) -> None:
+    of = ended(store, "MRN-1")
+    sent(store)
+    mark = BundleMark(uuid4(), of.session_id, 0)
+    store.commit(Change(at=NOW, bundles=(mark,)))
+    assert [old.keep for old in old_sessions(store, OLD)] == [Keep.NOT_SENT]
+    purge(store, of)
+    assert store.session(of.session_id) is not None
+    # It is made, and its message goes with the session.
+    made = (draft(mark.result_id),)
+    store.commit(Change(at=NOW, outbox=made, bundle_made=(mark.result_id, 1)))
+    store.mark_sent([5], NOW)
+    purge(store, of)
+    assert store.session(of.session_id) is None
+    assert store.held(1, 5) == Held(0, ((1, 5),))
+
+
+def test_a_bundle_that_nobody_makes_is_not_waited_for(store: Store) -> None:
+    of = ended(store, "MRN-1")
+    sent(store)
+    store.commit(Change(at=NOW, bundles=(BundleMark(uuid4(), of.session_id, 0),)))
+    purge(store, of, replace(OLD, bundles=False))
     assert store.session(of.session_id) is None
 
 
