@@ -32,6 +32,9 @@ _INSTALLED = {
     "packaging/dynod.example.toml": "usr/share/doc/dynod/examples/dynod.toml",
     "README.md": "usr/share/doc/dynod/README.md",
     "docs/technician.md": "usr/share/doc/dynod/technician.md",
+    "docs/security.md": "usr/share/doc/dynod/security.md",
+    "docs/mosquitto/dynod.conf": "usr/share/doc/dynod/examples/mosquitto/dynod.conf",
+    "docs/mosquitto/dynod.acl": "usr/share/doc/dynod/examples/mosquitto/dynod.acl",
 }
 
 

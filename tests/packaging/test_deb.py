@@ -41,6 +41,7 @@ def test_it_holds_program_unit_rules_and_example(unpacked: Path) -> None:
         "usr/lib/sysusers.d/dynod.conf",
         "usr/lib/tmpfiles.d/dynod.conf",
         "usr/share/doc/dynod/examples/dynod.toml",
+        "usr/share/doc/dynod/examples/mosquitto/dynod.acl",
         "opt/dynod/bin/dynod",
     ):
         assert (unpacked / place).is_file()
