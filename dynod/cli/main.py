@@ -219,6 +219,38 @@ def subscribe(
     run_subscriber(config, client_id, requeue=requeue, as_json=json, verbose=verbose)
 
 
+@app.command("contract-test")
+def contract_test(
+    broker: Annotated[str, typer.Option(help="Where your subscriber listens, as mqtts://host.")],
+    username: Annotated[str | None, typer.Option(help="At the broker.")] = None,
+    password_file: Annotated[Path | None, typer.Option(help="File with the password.")] = None,
+    ca_file: Annotated[Path | None, typer.Option(help="Certificates to check it against.")] = None,
+    client_certificate: Annotated[Path | None, typer.Option(help="Ours, as PEM.")] = None,
+    client_key_file: Annotated[Path | None, typer.Option(help="Its key, as PEM.")] = None,
+    limit: Annotated[
+        float, typer.Option(min=0.1, max=3600, help="Seconds for a receipt or a request.")
+    ] = 60,
+    quiet: Annotated[
+        float, typer.Option(min=0, max=3600, help="Seconds to listen at the end.")
+    ] = 10,
+    *,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Allow mqtt:// to another machine.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Try your own subscriber: play a script at it as a station would, and judge its answers.
+
+    Its patients are made up; site and station are both called dynod-contract-test.
+    """
+    from dynod.cli.contract_test import BrokerOptions, run_contract_test
+
+    options = BrokerOptions(
+        broker, username, password_file, ca_file, client_certificate, client_key_file, insecure
+    )
+    run_contract_test(options, limit_s=limit, quiet_s=quiet, as_json=json)
+
+
 @app.command()
 def reanalyse(
     session_id: Annotated[

@@ -32,6 +32,7 @@ def test_the_commands_are_these() -> None:
         "watch",
         "simulate",
         "subscribe",
+        "contract-test",
         "schema",
         "report",
         "reanalyse",
