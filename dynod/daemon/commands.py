@@ -21,6 +21,7 @@ from dynod.publish.fields import IdentifierPart
 from dynod.publish.refusals import CommandRefused
 from dynod.session import inputs
 from dynod.session.replies import ErrorCode, Refused
+from dynod.store.audit import AuditEntry
 from dynod.store.change import Change, ResendRange, StoredReply
 
 log = logging.getLogger(__name__)
@@ -82,7 +83,10 @@ class CommandService:
 
         given = _input_of(command)
         if given is not None:
-            fields: Mapping[str, object] = await self._station.give(given, reply=stored)
+            audit = _taken_back(given, who)
+            fields: Mapping[str, object] = await self._station.give(
+                given, reply=stored, audit=audit
+            )
             return stored(fields).payload
         correction = _correction_of(command)
         if correction is not None:
@@ -124,6 +128,17 @@ class CommandService:
     def _refuse(self, refusal: CommandRefused) -> bytes:
         self._station.count_refused(refusal.code)
         return reply_error(refusal)
+
+
+def _taken_back(given: inputs.Input, who: str) -> AuditEntry | None:
+    """Return what the audit says of a result that is taken back while the session runs."""
+    match given:
+        case inputs.RedoTrial():
+            return AuditEntry(instant().wall, "trial.redo", str(given.result_id), who)
+        case inputs.DiscardTrial():
+            return AuditEntry(instant().wall, "trial.discard", "last trial", who)
+        case _:
+            return None
 
 
 def _input_of(command: wire.Command) -> inputs.Input | None:

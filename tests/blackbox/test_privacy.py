@@ -156,7 +156,11 @@ def whole_session(daemon: Daemon, gauge: Gauge, records: RecordSystem) -> list[s
     began = records.command("session.start", patient=PATIENT, **CONTEXT)
     records.state(phase="ready")
     measure(gauge, records, 150.0, 120.0)
-    first, second = (item["result_id"] for item in records.result("trial", 2))
+    assert records.command("trial.discard")["ok"]
+    records.state(phase="ready")
+    gauge.trial(121.0)
+    records.verdict(3)
+    first, _, _, second = (item["result_id"] for item in records.result("trial", 4))
     assert records.command("trial.annotate", result_id=second, note=NOTE)["ok"]
     assert records.command("trial.relabel", result_id=first, side="left")["ok"]
     wrong_requests(records)
@@ -221,4 +225,5 @@ def purged(
         "session.assign",
         "trial.relabel",
         "trial.annotate",
+        "trial.discard",
     ]
