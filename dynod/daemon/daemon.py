@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import os
 import signal
 import sys
 import time
@@ -22,6 +23,7 @@ from dynod.daemon.displays import Displays
 from dynod.daemon.export_service import ExportService
 from dynod.daemon.exporter import exporter
 from dynod.daemon.flight import FlightRing, flight_folder
+from dynod.daemon.notify import Notifier, feed_watchdog
 from dynod.daemon.plan import SOFTWARE, DevicePlan, Plan
 from dynod.daemon.publisher import Publisher
 from dynod.daemon.purge import PurgeService
@@ -31,6 +33,7 @@ from dynod.daemon.records import Letterhead
 from dynod.daemon.shelf import CHANGES, StoredShelf
 from dynod.daemon.station import Station
 from dynod.daemon.stream import Stream
+from dynod.daemon.watchdog import Pulse
 from dynod.daemon.writer import Writer
 from dynod.model.calibration import Calibration, CalibrationStatus
 from dynod.model.errors import DeviceError, DynodError
@@ -61,6 +64,7 @@ class Daemon:
         self._rings: list[FlightRing] = []
         self._idle_s = config.session.idle_minutes * 60.0
         self._writer = Writer(store)
+        self._manager = Notifier.of_environment(os.environ)
         letterhead = Letterhead(
             topics, station.site, station.name, str(store.stream), config.fhir.publish
         )
@@ -153,7 +157,10 @@ class Daemon:
         ]
         if self._bundles is not None:
             background.append(self._tasks.create_task(self._bundles.run(), name="bundles"))
+        background.append(self._tasks.create_task(self._be_watched(), name="watchdog"))
         self._station.rearm()
+        # The database is open; devices and broker are being tried from the next turn of the loop.
+        self._manager.ready(f"looking for {len(runs)} devices")
         log.info("ready: looking for %d devices", len(runs))
         await stop.wait()
         await self._goodbye(server, runs, background)
@@ -165,6 +172,7 @@ class Daemon:
         background: list[asyncio.Task[None]],
     ) -> None:
         log.info("stopping")
+        self._manager.stopping()
         server.close()
         self._control.close()
         for runner in self._devices:
@@ -183,8 +191,15 @@ class Daemon:
         for ring in self._rings:
             ring.close()
 
+    async def _be_watched(self) -> None:
+        readers = {runner.identity.device_id: runner for runner in self._devices}
+        patience_s = (self._manager.watchdog_s or 0.0) / 3.0
+        pulse = Pulse(readers, self._writer, patience_s=patience_s)
+        await feed_watchdog(self._manager, pulse.check)
+
     def close(self) -> None:
         """End the threads and close the database."""
+        self._manager.close()
         self._reanalysis.close()
         self._station.close()
         self._writer.close()

@@ -117,6 +117,11 @@ class DeviceRunner:
                 await self._pause()
         self._set(DeviceState.ABSENT, None)
 
+    @property
+    def progress(self) -> tuple[int, int]:
+        """How many chunks were taken from the open port, and how many wait; for the watchdog."""
+        return (0, 0) if self._link is None else (self._link.taken, self._link.waiting)
+
     def begin(self, at_s: float | None, started_by: StartedBy) -> None:
         """Begin the recording of the running trial."""
         self._resting_n = self.stream.recorder.baseline

@@ -13,11 +13,15 @@ QUEUE_CHUNKS = 1024
 
 
 class Link:
-    """Reads a port whenever it has bytes. Use as an async context manager."""
+    """Reads a port whenever it has bytes. Use as an async context manager.
+
+    ``taken`` counts what ``next`` handed out.
+    """
 
     def __init__(self, port: SerialPort) -> None:
         self.port = port
         self.overflowed = False
+        self.taken = 0
         self._chunks: asyncio.Queue[Chunk | PortGoneError | None] = asyncio.Queue()
         self._loop = asyncio.get_running_loop()
 
@@ -52,9 +56,15 @@ class Link:
                 item = await self._chunks.get()
         except TimeoutError:
             return None
+        self.taken += 1
         if isinstance(item, PortGoneError):
             raise item
         return item
+
+    @property
+    def waiting(self) -> int:
+        """How many chunks nobody has taken yet."""
+        return self._chunks.qsize()
 
     def _loop_time(self, until_s: float | None) -> float | None:
         return None if until_s is None else self._loop.time() + until_s - time.monotonic()
