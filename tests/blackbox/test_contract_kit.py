@@ -18,13 +18,14 @@ from dynod.publish.broker import BrokerSettings
 from dynod.simulate import contract_station
 from dynod.simulate.contract_kit import ContractReport, Outcome, play_contract
 from dynod.simulate.contract_script import CASES
-from tests.support.clinic import Clinic, Fault
-from tests.support.mosquitto import Mosquitto
+from tests.support.clinic import Clinic, Fault, validator
+from tests.support.mosquitto import MISSING, Mosquitto, find_program
 from tests.support.subscribing import SubscriberProcess
 
 pytestmark = pytest.mark.mosquitto
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "integration.md"
+WORD = "open-sesame"
 LIMIT_S = 1.0  # what is late in these tests never comes
 STATUS = "dynod/v1/dynod-contract-test/dynod-contract-test/status"
 
@@ -73,16 +74,20 @@ def retained(mosquitto: Mosquitto) -> list[str]:
     return found
 
 
+def contract_test(port: int, *words: object) -> subprocess.CompletedProcess[str]:
+    command = ["contract-test", "--broker", f"mqtt://127.0.0.1:{port}", *map(str, words)]
+    return subprocess.run(
+        [sys.executable, "-m", "dynod", *command],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
 def test_the_subscriber_of_dynod_passes(tmp_path: Path, mosquitto: Mosquitto) -> None:
     with SubscriberProcess(tmp_path, mosquitto.port):
-        broker = ("--broker", f"mqtt://127.0.0.1:{mosquitto.port}")
-        done = subprocess.run(
-            [sys.executable, "-m", "dynod", "contract-test", *broker, "--quiet", "1", "--json"],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
+        done = contract_test(mosquitto.port, "--quiet", "1", "--json")
     report = json.loads(done.stdout)
     assert (done.returncode, done.stderr, report["passed"]) == (0, "", True), report
     assert [case["outcome"] for case in report["cases"]] == ["pass"] * len(CASES)
@@ -96,6 +101,87 @@ def test_a_right_subscriber_passes_and_nothing_stays_at_the_broker(mosquitto: Mo
         report = play(mosquitto, limit_s=20)
     assert report.passed, report.verdicts
     assert retained(mosquitto) == []
+
+
+def test_a_line_for_each_case_says_what_was_wrong_and_where_to_read(mosquitto: Mosquitto) -> None:
+    with Clinic(mosquitto.port, Fault.INVALID_TRIALS_IGNORED):
+        done = contract_test(mosquitto.port, "--limit", 1, "--quiet", 0)
+    assert (done.returncode, done.stderr) == (1, "")
+    *lines, last = done.stdout.splitlines()
+    assert [line.split()[1].rstrip(":") for line in lines] == [case.name for case in CASES]
+    (failed,) = [line for line in lines if not line.startswith("pass ")]
+    assert failed.startswith("fail invalid: receipts for an invalid and a practice trial. Found: ")
+    assert "no receipt within 1 s: trial " in failed
+    assert failed.endswith("Read docs/integration.md#invalid-trials")
+    assert "made-up patients" in last
+
+
+def test_what_is_sent_is_what_a_station_sends(mosquitto: Mosquitto) -> None:
+    """By the published schemas; only the last case has keys of a later version."""
+    sent: dict[str, list[dict[str, object]]] = {}
+
+    def message(_client: object, _data: object, message: mqtt.MQTTMessage) -> None:
+        body = json.loads(message.payload or "{}")
+        sent.setdefault(body.get("schema", ""), []).append(body)
+
+    listener = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
+    listener.on_message = message
+    listener.connect("127.0.0.1", mosquitto.port)
+    listener.subscribe("dynod/v1/+/+/#", 1)
+    listener.loop_start()
+    with Clinic(mosquitto.port):
+        assert play(mosquitto, limit_s=20).passed
+    listener.disconnect()
+    listener.loop_stop()
+    *trials, newer = sent["dynod.trial/1"]
+    assert "a_later_key" in newer
+    results = [*trials, *sent["dynod.deficit/1"], *sent["dynod.session/1"]]
+    for body in (*results, *sent["dynod.status/1"], *sent["dynod.reply/1"]):
+        validator(str(body["schema"])).validate(body)
+    assert len(results) > 20
+    assert {body["patient"]["system"] for body in results} == {"urn:dynod:contract-test"}  # type: ignore[index]
+
+
+def test_it_runs_with_the_shipped_rights_and_those_of_the_page(tmp_path: Path) -> None:
+    (own,) = re.findall(r"^```acl\n(.+?)^```", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL)
+    shipped = (DOCUMENT.parent / "mosquitto" / "dynod.acl").read_text()
+    (tmp_path / "dynod.acl").write_text(f"{shipped}\n{own}")
+    passwords = tmp_path / "passwords"
+    passwords.touch(0o600)
+    program = find_program("mosquitto_passwd", MISSING)
+    for user in ("dynod-contract-test/dynod-contract-test", "record-system", "room/1"):
+        subprocess.run([program, "-b", str(passwords), user, WORD], check=True)
+    secret = tmp_path / "secret"
+    secret.touch(0o600)
+    secret.write_text(f"{WORD}\n")
+    files = (f"acl_file {tmp_path / 'dynod.acl'}", f"password_file {passwords}")
+    words = ("--password-file", secret, "--limit", 10, "--quiet", 0)
+    as_station = ("--username", "dynod-contract-test/dynod-contract-test")
+    with Mosquitto(tmp_path, ("allow_anonymous false", *files)) as broker:
+        with Clinic(broker.port, password=WORD):
+            done = contract_test(broker.port, *as_station, *words)
+            assert (done.returncode, done.stderr) == (0, ""), done.stdout
+        refused = contract_test(broker.port, "--username", "room/1", *words)
+    assert refused.returncode == 4
+    assert "access list" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("broker", "says"),
+    [
+        ("http://127.0.0.1", "should be mqtts://host"),
+        ("mqtt://broker.clinic.example", "unencrypted"),
+        ("mqtt://user:secret@127.0.0.1", "takes no user or password"),
+    ],
+)
+def test_a_wrong_address_is_one_line(broker: str, says: str) -> None:
+    words = [sys.executable, "-m", "dynod", "contract-test", "--broker", broker]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 2
+    assert done.stderr.startswith("dynod: --broker: ")
+    assert says in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert "secret" not in done.stderr
 
 
 # The case in which each fault must show, and what then cannot be judged.

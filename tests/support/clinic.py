@@ -15,6 +15,7 @@ from paho.mqtt.properties import Properties
 
 from dynod.publish.message_schema import json_schemas
 
+NAME = "record-system"
 TIMEOUT_S = 30.0
 REPEAT_S = 0.7  # until a wrong one asks again
 
@@ -46,7 +47,7 @@ class Fault(Enum):
 class Clinic:
     """Connected in a thread; keeps what it has in memory."""
 
-    def __init__(self, port: int, fault: Fault = Fault.NONE) -> None:
+    def __init__(self, port: int, fault: Fault = Fault.NONE, password: str | None = None) -> None:
         self._fault = fault
         self._have: set[int] = set()
         self._asked: set[int] = set()
@@ -55,7 +56,9 @@ class Clinic:
         self._dead = False
         self._repeat: Timer | None = None
         self._stream = ""
-        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, "clinic", protocol=mqtt.MQTTv5)
+        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, NAME, protocol=mqtt.MQTTv5)
+        if password is not None:
+            self._client.username_pw_set(NAME, password)
         self._client.on_connect = self._connected
         self._client.on_subscribe = lambda *_: self._ready.set()
         self._client.on_message = self._message
@@ -76,7 +79,7 @@ class Clinic:
         self._client.loop_stop()
 
     def _connected(self, *_details: Any) -> None:
-        ends = ("results/+", "status", "replies/clinic")
+        ends = ("results/+", "status", f"replies/{NAME}")
         self._client.subscribe([(f"dynod/v1/+/+/{end}", 1) for end in ends])
 
     def _message(self, _client: object, _data: object, message: mqtt.MQTTMessage) -> None:
@@ -141,6 +144,6 @@ class Clinic:
         body = {"request_id": str(uuid4()), "stream": stream, **numbers}
         properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
         if self._fault is not Fault.RESEND_WITHOUT_REPLY:
-            properties.ResponseTopic = f"{root}/replies/clinic"
+            properties.ResponseTopic = f"{root}/replies/{NAME}"
         topic = f"{root}/commands/results.resend"
         self._client.publish(topic, json.dumps(body), 1, properties=properties)
