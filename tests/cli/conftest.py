@@ -4,6 +4,7 @@ import sys
 import pytest
 
 from dynod.cli.main import run
+from dynod.cli.output import console
 from tests.cli.program import Done, Program
 
 
@@ -12,6 +13,8 @@ def dynod(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
     """Run the program as ``dynod WORDS``."""
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setenv("TERMINAL_WIDTH", "200")
+    # A console that an earlier test made took its width then.
+    monkeypatch.setattr(console, "width", 200)
     for name in [name for name in os.environ if name.startswith("DYNOD_")]:
         monkeypatch.delenv(name)
 
