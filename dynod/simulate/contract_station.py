@@ -35,7 +35,7 @@ REQUESTS = "gap"
 CONNECT_S = 15.0
 LOOK_S = 1.0
 # A request may cross what answers an earlier one, as with two subscribers of one group.
-GRACE_S = 2.0
+GRACE_S = 5.0
 
 
 @dataclass(slots=True)

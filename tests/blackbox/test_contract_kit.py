@@ -214,7 +214,7 @@ def test_each_fault_fails_its_case(
     monkeypatch.setattr(contract_station, "LOOK_S", 0.1)
     failed, skipped = FAULTS[fault]
     with Clinic(mosquitto.port, fault):
-        quiet_s = 1.0 if fault is Fault.PURGED_IGNORED else 0.1
+        quiet_s = 2.0 if fault is Fault.PURGED_IGNORED else 0.1
         found = outcomes(play(mosquitto, quiet_s=quiet_s))
     assert (found[Outcome.FAIL], found[Outcome.SKIP]) == (failed, skipped)
 
