@@ -15,6 +15,23 @@ calibrate = typer.Typer(
     help="Calibrate with weights or angles, check weekly, keep certificates.", no_args_is_help=True
 )
 
+Operator = Annotated[str | None, typer.Option(help="Who calibrates; default the user.")]
+TemperatureC = Annotated[float | None, typer.Option(help="Of the room, in °C.")]
+Note = Annotated[str | None, typer.Option(help="Kept on the certificate.")]
+NewCertificateId = Annotated[str | None, typer.Option(help="Default: unit, day, number.")]
+ValidityMonths = Annotated[
+    int | None, typer.Option(min=1, max=60, help="Default: as the procedure says.")
+]
+Plot = Annotated[Path | None, typer.Option(help="Draw what is left over into this SVG.")]
+Again = Annotated[
+    bool | None, typer.Option("--resume/--restart", help="What to do with an unfinished run.")
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Store without asking.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Store nothing.")]
+Resolution = Annotated[
+    float | None, typer.Option(min=0, help="Smallest step of the device's own number.")
+]
+
 
 @calibrate.command("verify")
 def calibrate_verify(  # noqa: PLR0913 - an option is an argument
@@ -58,22 +75,16 @@ def calibrate_angle(  # noqa: PLR0913 - an option is an argument
         Path | None,
         typer.Option("--from", help="CSV with measured,real[,cross][,own][,common]."),
     ] = None,
-    resolution: Annotated[
-        float | None, typer.Option(min=0, help="Smallest step of the device's own number.")
-    ] = None,
-    operator: Annotated[str | None, typer.Option(help="Who calibrates; default the user.")] = None,
-    temperature_c: Annotated[float | None, typer.Option(help="Of the room, in °C.")] = None,
-    note: Annotated[str | None, typer.Option(help="Kept on the certificate.")] = None,
-    certificate_id: Annotated[str | None, typer.Option(help="Default: unit, day, number.")] = None,
-    validity_months: Annotated[
-        int | None, typer.Option(min=1, max=60, help="Default: as the procedure says.")
-    ] = None,
-    plot: Annotated[Path | None, typer.Option(help="Draw what is left over into this SVG.")] = None,
-    again: Annotated[
-        bool | None, typer.Option("--resume/--restart", help="What to do with an unfinished run.")
-    ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Store without asking.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Store nothing.")] = False,
+    resolution: Resolution = None,
+    operator: Operator = None,
+    temperature_c: TemperatureC = None,
+    note: Note = None,
+    certificate_id: NewCertificateId = None,
+    validity_months: ValidityMonths = None,
+    plot: Plot = None,
+    again: Again = None,
+    yes: Yes = False,
+    dry_run: DryRun = False,
     config: Config = DEFAULT_CONFIG,
     json: Json = False,
 ) -> None:
@@ -116,28 +127,22 @@ def calibrate_force(  # noqa: PLR0913 - an option is an argument
     degree: Annotated[
         int | None, typer.Option(min=1, max=3, help="Highest degree that an F-test may earn.")
     ] = None,
-    resolution: Annotated[
-        float | None, typer.Option(min=0, help="Smallest step of the device's own number.")
-    ] = None,
+    resolution: Resolution = None,
     through_zero: Annotated[
         bool, typer.Option("--through-zero", help="Let the device's number 0 be no load.")
     ] = False,
     weighted: Annotated[
         bool, typer.Option("--weighted", help="Weight loads by their uncertainty.")
     ] = False,
-    operator: Annotated[str | None, typer.Option(help="Who calibrates; default the user.")] = None,
-    temperature_c: Annotated[float | None, typer.Option(help="Of the room, in °C.")] = None,
-    note: Annotated[str | None, typer.Option(help="Kept on the certificate.")] = None,
-    certificate_id: Annotated[str | None, typer.Option(help="Default: unit, day, number.")] = None,
-    validity_months: Annotated[
-        int | None, typer.Option(min=1, max=60, help="Default: as the procedure says.")
-    ] = None,
-    plot: Annotated[Path | None, typer.Option(help="Draw the residuals into this SVG.")] = None,
-    again: Annotated[
-        bool | None, typer.Option("--resume/--restart", help="What to do with an unfinished run.")
-    ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Store without asking.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Store nothing.")] = False,
+    operator: Operator = None,
+    temperature_c: TemperatureC = None,
+    note: Note = None,
+    certificate_id: NewCertificateId = None,
+    validity_months: ValidityMonths = None,
+    plot: Plot = None,
+    again: Again = None,
+    yes: Yes = False,
+    dry_run: DryRun = False,
     config: Config = DEFAULT_CONFIG,
     json: Json = False,
 ) -> None:

@@ -11,7 +11,6 @@ from pydantic import ValidationError
 
 from dynod import __version__
 from dynod.cli.output import print_json
-from dynod.config.secret_files import read_secret
 from dynod.config.settings import BrokerAccess
 from dynod.model.errors import UsageError
 from dynod.publish.broker import BrokerSettings
@@ -37,18 +36,7 @@ class BrokerOptions:
             access = BrokerAccess.model_validate(asdict(self))
         except ValidationError as error:
             raise UsageError(f"--broker: {_words(error)}") from None
-        password = None if access.password_file is None else read_secret(access.password_file)
-        return BrokerSettings(
-            host=access.host,
-            port=access.port,
-            client_id=f"{NAME}-{uuid4().hex[:8]}",
-            username=access.username,
-            password=password,
-            tls=access.tls,
-            ca_file=access.ca_file,
-            certificate_file=access.client_certificate,
-            key_file=access.client_key_file,
-        )
+        return access.settings(f"{NAME}-{uuid4().hex[:8]}")
 
 
 def run_contract_test(

@@ -9,10 +9,12 @@ from pydantic import Field, field_validator, model_validator
 
 from dynod.config.analysis import AnalysisConfig
 from dynod.config.fields import Part, PathFrom, Text, TopicLevel
+from dynod.config.secret_files import read_secret
 from dynod.model.calibration_record import CheckLimits
 from dynod.model.deficit import Summary
 from dynod.model.device import Role, Trigger
 from dynod.model.units import Unit
+from dynod.publish.broker import BrokerSettings
 
 ButtonAction = Literal["trial.toggle", "trial.discard", "none"]
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
@@ -70,6 +72,21 @@ class BrokerAccess(Part):
                 " use mqtts://, or set insecure = true"
             )
         return self
+
+    def settings(self, client_id: str) -> BrokerSettings:
+        """Return how a client of this id connects; raises ConfigError for an unusable password."""
+        secret = self.password_file
+        return BrokerSettings(
+            host=self.host,
+            port=self.port,
+            client_id=client_id,
+            username=self.username,
+            password=None if secret is None else read_secret(secret),
+            tls=self.tls,
+            ca_file=self.ca_file,
+            certificate_file=self.client_certificate,
+            key_file=self.client_key_file,
+        )
 
     @property
     def _parts(self) -> SplitResult:

@@ -1,5 +1,6 @@
 """The strict model of subscriber.toml, which ``dynod subscribe`` runs by."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Self, TypeAlias
 from urllib.parse import urlsplit
@@ -9,7 +10,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 from dynod.config.fields import Part, PathFrom, TopicLevel, topic_level
 from dynod.config.load import check_broker_files
 from dynod.config.problems import Problems
-from dynod.config.secret_files import check_private, read_secret
+from dynod.config.secret_files import check_private
 from dynod.config.settings import BrokerAccess, is_loopback
 from dynod.config.toml_file import read_model
 from dynod.model.errors import ConfigError
@@ -165,18 +166,8 @@ class SubscriberConfig(Part):
 
     def broker_settings(self, client_id: str | None = None) -> BrokerSettings:
         """Return how to reach the broker; raises ConfigError for an unusable password file."""
-        broker = self.broker
-        password = None if broker.password_file is None else read_secret(broker.password_file)
-        return BrokerSettings(
-            host=broker.host,
-            port=broker.port,
-            client_id=client_id or self.subscriber.client_id,
-            username=broker.username,
-            password=password,
-            tls=broker.tls,
-            ca_file=broker.ca_file,
-            certificate_file=broker.client_certificate,
-            key_file=broker.client_key_file,
+        return replace(
+            self.broker.settings(client_id or self.subscriber.client_id),
             session_expiry_s=self.subscriber.kept_s,
             max_packet_bytes=MAX_PACKET_BYTES,
         )

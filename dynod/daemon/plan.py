@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import dynod
 from dynod.config.code_map import load_code_map
-from dynod.config.secret_files import read_secret
 from dynod.config.settings import Config, DeviceConfig
 from dynod.config.site import Site
 from dynod.core.deficit import DeficitSettings
@@ -67,7 +66,7 @@ def make_plan(site: Site) -> Plan:
         tuple(_device(site, settings) for settings in config.devices),
         rules,
         site.certificates,
-        _broker(config),
+        config.broker.settings(f"dynod-{config.station.site}-{config.station.name}"),
         analysis,
         load_code_map(site.path.parent),
     )
@@ -118,20 +117,4 @@ def _device(site: Site, settings: DeviceConfig) -> DevicePlan:
             settings.mount_sign,
             stamped=profile.clock.kind == "stamp",
         ),
-    )
-
-
-def _broker(config: Config) -> BrokerSettings:
-    broker, station = config.broker, config.station
-    password = None if broker.password_file is None else read_secret(broker.password_file)
-    return BrokerSettings(
-        host=broker.host,
-        port=broker.port,
-        client_id=f"dynod-{station.site}-{station.name}",
-        username=broker.username,
-        password=password,
-        tls=broker.tls,
-        ca_file=broker.ca_file,
-        certificate_file=broker.client_certificate,
-        key_file=broker.client_key_file,
     )
