@@ -7,8 +7,8 @@ from pathlib import Path
 
 from dynod.config.site import load_site
 from dynod.daemon.daemon import run
+from dynod.daemon.opening import open_database
 from dynod.daemon.plan import make_plan
-from dynod.store.store import Store
 
 
 def run_daemon(config_path: Path, *, verbose: bool) -> None:
@@ -22,4 +22,4 @@ def run_daemon(config_path: Path, *, verbose: bool) -> None:
     )
     logging.getLogger("alembic").setLevel(logging.WARNING)
     plan = make_plan(load_site(config_path, os.environ))
-    run(plan, lambda: Store.open(plan.config.storage.path, now=datetime.now(UTC)))
+    run(plan, lambda: open_database(plan.config.storage.path, datetime.now(UTC)))

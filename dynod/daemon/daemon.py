@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 
 from dynod.config.certificates import SITE_FOLDER
 from dynod.daemon.bundle_maker import bundle_maker
@@ -24,6 +25,7 @@ from dynod.daemon.export_service import ExportService
 from dynod.daemon.exporter import exporter
 from dynod.daemon.flight import FlightRing, flight_folder
 from dynod.daemon.notify import Notifier, feed_watchdog
+from dynod.daemon.opening import notices
 from dynod.daemon.plan import SOFTWARE, DevicePlan, Plan
 from dynod.daemon.publisher import Publisher
 from dynod.daemon.purge import PurgeService
@@ -96,6 +98,7 @@ class Daemon:
             SOFTWARE,
             store.outbox_counts(),
             store.last_sequence,
+            partial(notices, config.storage.path),
         )
         commands = CommandService(
             self._station,

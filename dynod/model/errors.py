@@ -38,3 +38,7 @@ class StorageError(DynodError):
     """The database cannot be opened, read or written."""
 
     exit_code = 5
+
+
+class DamagedError(StorageError):
+    """The database file itself is damaged: what is in it cannot be relied on."""

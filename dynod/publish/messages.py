@@ -81,6 +81,8 @@ class StatusMessage(StateMessage):
     """Sequence of the last result of this stream, 0 before the first."""
     refused: OptionalKey[dict[ReasonName, Count]] = None
     """How often input was refused since the start, by reason."""
+    warnings: OptionalKey[tuple[str, ...]] = None
+    """What somebody has to look after, a line each; absent when there is nothing."""
 
 
 class VerificationPart(Message):
@@ -154,7 +156,7 @@ class SessionStateMessage(StateMessage):
     problem: OptionalKey[str] = None
     """What went wrong last, in words for the therapist."""
     warnings: OptionalKey[tuple[str, ...]] = None
-    """What the devices' calibrations are in want of, a line each that begins with the device."""
+    """What somebody has to look after, a line each; that of a device begins with its name."""
 
 
 class LiveMessage(Message):

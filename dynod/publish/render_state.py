@@ -38,13 +38,17 @@ NO_REMARKS = Remarks()
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What a station counts: rows of its outbox by state, results so far, refusals by reason."""
+    """What a station counts: rows of its outbox by state, results so far, refusals by reason.
+
+    ``warnings`` are for whoever looks after the station.
+    """
 
     pending: int
     sent: int
     received: int
     last_sequence: int
     refused: Mapping[str, int]
+    warnings: tuple[str, ...] = ()
 
 
 def render_status(
@@ -60,6 +64,7 @@ def render_status(
         outbox=_outbox(counts) if counts else None,
         last_sequence=counts.last_sequence if counts else None,
         refused=dict(sorted(counts.refused.items())) if counts else None,
+        warnings=(counts.warnings or None) if counts else None,
     ).to_json()
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
-from dynod.model.errors import StorageError
+from dynod.model.errors import DamagedError, StorageError
 
 BUSY_TIMEOUT_S = 5.0
 
@@ -29,7 +29,8 @@ def expected_errors(path: Path) -> Iterator[None]:
         message = str(error.orig)
         what = _without_content(message)
         cause = error if what == message else None
-        raise StorageError(f"{path}: {what}; {_advice(what)}") from cause
+        kind = DamagedError if _is_damage(what) else StorageError
+        raise kind(f"{path}: {what}; {_advice(what)}") from cause
 
 
 def _without_content(message: str) -> str:
@@ -37,12 +38,16 @@ def _without_content(message: str) -> str:
     return message.partition(" with text")[0]
 
 
+def _is_damage(message: str) -> bool:
+    return any(word in message for word in ("malformed", "not a database", "decode"))
+
+
 def _advice(message: str) -> str:
     if "full" in message:
         return "free space on its file system"
     if "readonly" in message or "unable to open" in message:
         return "check who owns the file and its folder, and whether the file system is writable"
-    if "malformed" in message or "not a database" in message or "decode" in message:
+    if _is_damage(message):
         return "the file is damaged or not ours; restore a backup or name another storage.path"
     if "locked" in message:
         return "end the other program that has it open"

@@ -37,6 +37,7 @@ from dynod.store.change import Change
 from dynod.store.codec import time_of, time_text
 from dynod.store.engine import FileLock, create_file, expected_errors, make_engine
 from dynod.store.exports import ExportMaterial
+from dynod.store.integrity import check_whole
 from dynod.store.outbox import Held, OutboxCounts, OutboxRow, OutboxState
 from dynod.store.purge import OldSession, PurgeOrder
 from dynod.store.records import StoredSession
@@ -56,12 +57,15 @@ class Store:
         self._connection = connection
 
     @classmethod
-    def open(cls, path: Path, *, now: datetime, readonly: bool = False) -> Self:
+    def open(
+        cls, path: Path, *, now: datetime, readonly: bool = False, check: bool = False
+    ) -> Self:
         """Open the database, make it or migrate it as needed; ``now`` is the wall time, aware.
 
         The owner keeps every other process out until `close`. Readers may be several, none while
         there is an owner; they neither make nor migrate a database. Raises StorageError when the
-        file is in use, missing to a reader, from a newer dynod, or no database of dynod.
+        file is in use, missing to a reader, from a newer dynod, or no database of dynod;
+        DamagedError when it is damaged, for which ``check`` looks through the whole of it.
         """
         if readonly and not path.is_file():
             raise StorageError(f"{path} does not exist; `dynod run` makes it")
@@ -72,6 +76,8 @@ class Store:
         try:
             with expected_errors(path):
                 connection = engine.connect()
+                if check:
+                    check_whole(connection, path)
                 _prepare(connection, path, now, readonly=readonly)
         except BaseException:
             engine.dispose()

@@ -1,0 +1,52 @@
+"""A station whose database was damaged measures on, says so, and loses no byte of the old."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.gauge import Gauge
+from tests.support.mosquitto import Mosquitto
+from tests.support.station import PATIENT, Daemon, RecordSystem, battery, force_test
+
+pytestmark = pytest.mark.mosquitto
+
+
+def test_it_is_set_aside_and_shown(tmp_path: Path) -> None:
+    with (
+        Mosquitto(tmp_path) as broker,
+        RecordSystem(broker.port) as records,
+        Gauge(tmp_path / "gauge"),
+        Daemon(
+            tmp_path, broker.port, battery=battery(force_test()), session="confirm_change = false"
+        ) as daemon,
+    ):
+        records.streaming("hhd-1")
+        stream = records.retained["status"]["stream"]
+        daemon.stop()
+        path = tmp_path / "dynod.db"
+        with path.open("r+b") as file:
+            file.write(b"\xa5" * 100)
+        damaged = path.read_bytes()
+        records.forget()
+        daemon.start()
+        records.streaming("hhd-1")
+        assert records.command("session.start", patient=PATIENT)["ok"]
+        state = records.state(phase="ready")
+        status = records.wait("status", lambda: records.retained.get("status"))
+    (aside,) = (item for item in tmp_path.glob("dynod.db.damaged-*Z"))
+    assert aside.read_bytes() == damaged
+    assert status["stream"] != stream
+    for told in (status["warnings"][0], state["warnings"][0]):
+        assert told.startswith(f"the database was damaged and is set aside as {aside.name}")
+    assert daemon.lines("ERROR .*not a database")
+
+
+def test_a_file_in_which_dynod_never_worked_stops_it(tmp_path: Path) -> None:
+    with Mosquitto(tmp_path) as broker:
+        daemon = Daemon(tmp_path, broker.port, battery=battery(force_test()))
+        diary = tmp_path / "dynod.db"
+        diary.write_bytes(b"my diary, not to be renamed. " * 100)
+        done = daemon.command_line("run")
+    assert done.returncode == 5
+    assert "the file is damaged or not ours" in done.stderr
+    assert diary.read_bytes().startswith(b"my diary")
