@@ -217,7 +217,8 @@ class DeviceRunner:
         if state is not None and state is not self.status.state:
             if state is DeviceState.STREAMING:
                 path = conversation.link.port.path
-                log.info("%s: streaming from %s", self.identity.device_id, path)
+                device_id = self.identity.device_id
+                log.info("%s: streaming from %s", device_id, path, extra={"device": device_id})
             self._set(state, None)
 
     @property
@@ -228,7 +229,8 @@ class DeviceRunner:
         """Note why the device is gone: a warning once, then only for those who debug."""
         level = logging.DEBUG if fault == self._warned else logging.WARNING
         self._warned = fault
-        log.log(level, "%s: %s", self.identity.device_id, fault)
+        device_id = self.identity.device_id
+        log.log(level, "%s: %s", device_id, fault, extra={"device": device_id})
         self._wait_s = min(2 * self._wait_s, LONGEST_WAIT_S) if longer else LOOK_AGAIN_S
         if self._ring is not None:
             self._ring.lost(time.monotonic(), fault)
