@@ -49,7 +49,7 @@ class Mosquitto:
         self._process: subprocess.Popen[bytes] | None = None
         if not any(line.startswith("allow_anonymous") for line in lines):
             lines = (*lines, "allow_anonymous true")
-        head = ("persistence false", f"listener {self.port} {LOOPBACK}")
+        head = ("persistence false", "set_tcp_nodelay true", f"listener {self.port} {LOOPBACK}")
         user = ("user root",) if os.geteuid() == 0 else ()  # else it cannot read our files
         self._config.write_text("\n".join((*user, *head, *listener, *lines)) + "\n")
 

@@ -5,6 +5,7 @@ import os
 import queue
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -132,6 +133,11 @@ run()
 """
 
 
+def _at_once(_client: object, _data: object, sock: Any) -> None:
+    """Send each packet as it is written, and not together with the next one 40 ms later."""
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
 class RecordSystem:
     """The other side of the broker: receives everything, sends commands and receipts."""
 
@@ -146,6 +152,7 @@ class RecordSystem:
         self._replies: dict[bytes, dict[str, Any]] = {}
         self.retained: dict[str, dict[str, Any]] = {}
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
+        self._client.on_socket_open = _at_once
         self._client.on_message = self._message
         self._client.on_connect = self._connect
         self._client.on_subscribe = lambda *_: self._subscribed.set()
