@@ -18,7 +18,7 @@ const read = (name) => JSON.parse(fs.readFileSync(path.join(folder, name), "utf8
 
 const ajv = addFormats(new Ajv2020({ allErrors: true, strict: true, strictTypes: false, strictRequired: false }));
 const validators = new Map();
-for (const name of fs.readdirSync(folder)) {
+for (const name of fs.readdirSync(folder).filter((name) => name.endsWith(".json"))) {
   if (name === "asyncapi.json") continue;
   const schema = read(name);
   validators.set(schema.title, ajv.compile(schema));
