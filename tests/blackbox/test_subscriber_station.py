@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.fake_station import wait_until
 from tests.support.gauge import Gauge
 from tests.support.mosquitto import Mosquitto
 from tests.support.station import PATIENT, Daemon, RecordSystem, battery, force_test
-from tests.support.subscribing import Rows, SubscriberProcess, wait_until
+from tests.support.subscribing import Rows, SubscriberProcess
 
 pytestmark = pytest.mark.mosquitto
 
