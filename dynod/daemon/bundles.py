@@ -12,14 +12,15 @@ from collections.abc import Callable, Sequence
 
 from dynod.daemon.bundle_maker import BundleMaker
 from dynod.daemon.clock import instant
+from dynod.daemon.records import OutgoingResult, sealing
 from dynod.daemon.station import Station
 from dynod.daemon.writer import Writer
 from dynod.model.errors import StorageError
-from dynod.publish.fhir import CONTENT_TYPE, SCHEMA
+from dynod.publish.fhir import CONTENT_TYPE, fhir_properties
 from dynod.session.inputs import Instant
 from dynod.store.bundles import BundleMaterial
 from dynod.store.change import Change, OutboxDraft
-from dynod.store.outbox import OutboxRow, OutboxState
+from dynod.store.outbox import OutboxRow
 from dynod.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -84,32 +85,11 @@ class Bundles:
         revision = found.revision + (payload is not None)
         drafts: tuple[OutboxDraft, ...] = ()
         if payload is not None:
-            drafts = (self._draft(found, revision, payload, sealed),)
+            message = OutgoingResult(result_id, revision, self._topic, CONTENT_TYPE)
+            drafts = (sealing(message, lambda _number: payload, sealed),)
         change = Change(at=self._now().wall, outbox=drafts, bundle_made=(result_id, revision))
         store.commit(change)
         return sealed
-
-    def _draft(
-        self, found: BundleMaterial, revision: int, payload: bytes, sealed: list[OutboxRow]
-    ) -> OutboxDraft:
-        topic, result_id = self._topic, found.mark.result_id
-
-        def seal(sequence: int) -> bytes:
-            sealed.append(
-                OutboxRow(
-                    sequence=sequence,
-                    result_id=result_id,
-                    revision=revision,
-                    topic=topic,
-                    content_type=CONTENT_TYPE,
-                    payload=payload,
-                    state=OutboxState.PENDING,
-                    attempts=0,
-                )
-            )
-            return payload
-
-        return OutboxDraft(result_id, revision, topic, CONTENT_TYPE, seal)
 
     def _render(self, store: Store, found: BundleMaterial) -> bytes | None:
         """Return the Bundle's next revision; None where there is nothing new to say."""
@@ -132,10 +112,4 @@ def envelope(row: OutboxRow, stream: str) -> tuple[tuple[str, str], ...]:
     """Return the user properties of a message: the envelope of a Bundle, nothing for others."""
     if row.content_type != CONTENT_TYPE:
         return ()
-    return (
-        ("schema", SCHEMA),
-        ("result_id", str(row.result_id)),
-        ("revision", str(row.revision)),
-        ("sequence", str(row.sequence)),
-        ("stream", stream),
-    )
+    return tuple(fhir_properties(row.result_id, row.revision, stream, row.sequence).items())

@@ -68,15 +68,7 @@ class Corrections:
         found = _find(store, given)
         if found is None or found.session.ended_at is None:
             return None
-        summary = next(
-            (
-                item
-                for item in store.summaries(found.session.session_id, None)
-                if item.session.binding == found.session.binding
-            ),
-            None,
-        )
-        ended = EndedSession(found.session, found.trials, found.deficits, summary)
+        ended = EndedSession(found.session, found.trials, found.deficits, found.summary)
         now = instant()
         change = correct_ended(ended, given, Desk(now, self._rules.judge, self._rules.new_id))
         owner = change.sessions[0] if change.sessions else found.session

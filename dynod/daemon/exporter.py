@@ -172,7 +172,7 @@ def export_lines(
 def _why_not(found: ExportMaterial | None, what: ExportFormat) -> str | None:
     if found is None:
         return "is no longer there"
-    if found.stored.session.ended_at is None or found.summary is None:
+    if found.stored.session.ended_at is None or found.stored.summary is None:
         return "has not ended yet; `dynod session end` ends it"
     if what in _OF_A_PATIENT and found.stored.session.patient is None:
         return f"has no patient, and {what} needs one; `dynod session assign` says whose it is"
@@ -180,10 +180,10 @@ def _why_not(found: ExportMaterial | None, what: ExportFormat) -> str | None:
 
 
 def _summary(found: ExportMaterial) -> SessionSummary:
-    if found.summary is None:
+    if found.stored.summary is None:
         raise ValueError("a session that has not ended has no summary")
     # Somebody may have been assigned since.
-    return replace(found.summary, session=found.stored.session)
+    return replace(found.stored.summary, session=found.stored.session)
 
 
 def _unpublished(found: ExportMaterial) -> BundleMaterial:

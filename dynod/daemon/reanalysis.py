@@ -204,13 +204,7 @@ def _read(store: Store, session_id: UUID) -> EndedSession:
     stored = store.session(session_id)
     if stored is None:
         raise UsageError(f"session {session_id} is not stored any more")
-    standing = (
-        summary
-        for summary in store.summaries(session_id)
-        if summary.status is not ResultStatus.ENTERED_IN_ERROR
-    )
-    summary = next(standing, None)
-    return EndedSession(stored.session, stored.trials, stored.deficits, summary)
+    return EndedSession(stored.session, stored.trials, stored.deficits, stored.summary)
 
 
 def _look(

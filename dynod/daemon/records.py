@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from uuid import UUID
 
 from dynod.model.deficit import Deficit
 from dynod.model.session import Session, SessionSummary
@@ -38,6 +39,16 @@ class Letterhead:
             station_name=self.name,
             sequence=sequence,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingResult:
+    """A revision of a result, and where it goes."""
+
+    result_id: UUID
+    revision: int
+    topic: str
+    content_type: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,28 +116,39 @@ def _results(of: RecordChange | Withdrawal) -> tuple[Result, ...]:
     return (*of.trials, *of.deficits, *(() if of.summary is None else (of.summary,)))
 
 
+def sealing(
+    message: OutgoingResult, render: Callable[[int], bytes], sealed: list[OutboxRow]
+) -> OutboxDraft:
+    """Return the draft of a message, which stands in ``sealed`` once it has its number."""
+
+    def seal(sequence: int) -> bytes:
+        payload = render(sequence)
+        row = OutboxRow(
+            sequence=sequence,
+            result_id=message.result_id,
+            revision=message.revision,
+            topic=message.topic,
+            content_type=message.content_type,
+            payload=payload,
+            state=OutboxState.PENDING,
+            attempts=0,
+        )
+        sealed.append(row)
+        return payload
+
+    return OutboxDraft(
+        message.result_id, message.revision, message.topic, message.content_type, seal
+    )
+
+
 def _drafts(
     results: Iterable[Result], session: Session, letterhead: Letterhead, sealed: list[OutboxRow]
 ) -> Iterator[OutboxDraft]:
     topics = letterhead.topics
 
     def draft(result: Result, topic: str, render: Callable[[Envelope], bytes]) -> OutboxDraft:
-        def seal(sequence: int) -> bytes:
-            payload = render(letterhead.envelope(sequence))
-            row = OutboxRow(
-                sequence=sequence,
-                result_id=result.result_id,
-                revision=result.revision,
-                topic=topic,
-                content_type=CONTENT_TYPE,
-                payload=payload,
-                state=OutboxState.PENDING,
-                attempts=0,
-            )
-            sealed.append(row)
-            return payload
-
-        return OutboxDraft(result.result_id, result.revision, topic, CONTENT_TYPE, seal)
+        message = OutgoingResult(result.result_id, result.revision, topic, CONTENT_TYPE)
+        return sealing(message, lambda number: render(letterhead.envelope(number)), sealed)
 
     for result in results:
         match result:

@@ -72,12 +72,12 @@ class FhirSource:
     previous: bytes | None = None
 
 
-def fhir_properties(summary: SessionSummary, stream: str, sequence: int) -> dict[str, str]:
+def fhir_properties(result_id: UUID, revision: int, stream: str, sequence: int) -> dict[str, str]:
     """Return the envelope of a Bundle, which travels as MQTT user properties."""
     return {
         "schema": SCHEMA,
-        "result_id": str(summary.result_id),
-        "revision": str(summary.revision),
+        "result_id": str(result_id),
+        "revision": str(revision),
         "sequence": str(sequence),
         "stream": stream,
     }

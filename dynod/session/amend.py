@@ -25,6 +25,15 @@ class EndedSession:
     deficits: tuple[Deficit, ...]
     summary: SessionSummary | None
 
+    def state(self, owner: Session | None = None) -> State:
+        """Return what a workflow would know of it; ``owner`` is its record where that changes."""
+        tests = self.session.battery.tests
+        return State(
+            session=owner or self.session,
+            trials=tuple(replace(trial, recording=None) for trial in self.trials),
+            deficits={tests.index(deficit.test): deficit for deficit in self.deficits},
+        )
+
 
 def amend_session(
     ended: EndedSession,
@@ -52,11 +61,11 @@ def amend_session(
     sessions = (owner,) if owner != ended.session else ()
     if not revised and not sessions:
         return RecordChange()
-    state = _state(ended, owner)
+    state = ended.state(owner)
     for trial in revised:
         state = state.with_trial(trial)
     due = _deficits(state, owner, judge, now) if revised else ()
-    summary = _summary(with_deficits(state, due), ended.summary, owner, judge, now)
+    summary = amended_summary(with_deficits(state, due), ended.summary, owner, judge, now)
     return RecordChange(sessions, revised, due, summary)
 
 
@@ -74,15 +83,6 @@ def _revised(stored: Sequence[Trial], changed: Iterable[Trial]) -> tuple[Trial, 
         # Raw samples never change, so that they need not be written again.
         revised.append(replace(trial, revision=before.revision + 1, status=status, recording=None))
     return tuple(revised)
-
-
-def _state(ended: EndedSession, owner: Session) -> State:
-    tests = owner.battery.tests
-    return State(
-        session=owner,
-        trials=tuple(replace(trial, recording=None) for trial in ended.trials),
-        deficits={tests.index(deficit.test): deficit for deficit in ended.deficits},
-    )
 
 
 def _deficits(state: State, owner: Session, judge: Judge, now: Instant) -> tuple[Deficit, ...]:
@@ -122,9 +122,10 @@ def _incomplete(deficit: Deficit) -> bool:
     )
 
 
-def _summary(
+def amended_summary(
     state: State, before: SessionSummary | None, owner: Session, judge: Judge, now: Instant
 ) -> SessionSummary | None:
+    """Return the session's own result after an amendment; None where it has none that stands."""
     if before is None or before.status is ResultStatus.ENTERED_IN_ERROR:
         return None
     fresh = session_summary(state, owner, judge, now)

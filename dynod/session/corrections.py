@@ -12,8 +12,8 @@ from uuid import UUID
 from dynod.model.deficit import Deficit
 from dynod.model.session import Patient
 from dynod.model.trial import ResultStatus, Trial
-from dynod.session.amend import EndedSession, amend_session
-from dynod.session.answers import Judge, session_summary, with_deficits
+from dynod.session.amend import EndedSession, amend_session, amended_summary
+from dynod.session.answers import Judge, with_deficits
 from dynod.session.binding import bind
 from dynod.session.inputs import (
     AnnotateTrial,
@@ -170,8 +170,7 @@ def correct_ended(ended: EndedSession, given: Correction, desk: Desk) -> RecordC
 
 
 def _assign_ended(ended: EndedSession, patient: Patient, desk: Desk) -> RecordChange:
-    state = _state_of(ended)
-    return bind(state, ended.summary, patient, desk.judge, desk.now, desk.new_id).change
+    return bind(ended.state(), ended.summary, patient, desk.judge, desk.now, desk.new_id).change
 
 
 def _relabel_ended(ended: EndedSession, given: RelabelTrial, desk: Desk) -> RecordChange:
@@ -196,12 +195,8 @@ def _void_ended(ended: EndedSession, result_id: UUID, desk: Desk) -> RecordChang
 
 
 def _void_ended_deficit(ended: EndedSession, void: Deficit, desk: Desk) -> RecordChange:
-    before = ended.summary
-    if before is None or _is_void(before):
-        return RecordChange((), (), (void,))
-    state = with_deficits(_state_of(ended), (void,))
-    fresh = session_summary(state, ended.session, desk.judge, desk.now)
-    summary = replace(fresh, revision=before.revision + 1, status=ResultStatus.AMENDED)
+    state = with_deficits(ended.state(), (void,))
+    summary = amended_summary(state, ended.summary, ended.session, desk.judge, desk.now)
     return RecordChange((), (), (void,), summary)
 
 
@@ -214,12 +209,3 @@ def _trial_in(ended: EndedSession, result_id: UUID | None) -> Trial:
         if trial.result_id == result_id and not _is_void(trial):
             return trial
     raise Refused(ErrorCode.NOT_FOUND, "no such result", "result_id")
-
-
-def _state_of(ended: EndedSession) -> State:
-    tests = ended.session.battery.tests
-    return State(
-        session=ended.session,
-        trials=ended.trials,
-        deficits={tests.index(deficit.test): deficit for deficit in ended.deficits},
-    )

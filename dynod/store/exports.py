@@ -6,7 +6,6 @@ from uuid import UUID
 
 from sqlalchemy import Connection, select
 
-from dynod.model.session import SessionSummary
 from dynod.store import bundles, read
 from dynod.store.bundles import BundleMaterial
 from dynod.store.records import StoredSession
@@ -23,7 +22,6 @@ class ExportMaterial:
     """
 
     stored: StoredSession
-    summary: SessionSummary | None
     bundle: BundleMaterial | None
     payloads: tuple[bytes, ...] = field(repr=False)
 
@@ -33,16 +31,12 @@ def of_session(connection: Connection, session_id: UUID) -> ExportMaterial | Non
     stored = read.session(connection, session_id)
     if stored is None:
         return None
-    binding = stored.session.binding
-    summaries = read.summaries(connection, session_id, None)
-    summary = next((item for item in summaries if item.session.binding == binding), None)
     ids = [item.result_id for item in stored.trials]
     ids += [item.result_id for item in stored.deficits]
-    ids += [] if summary is None else [summary.result_id]
+    ids += [] if stored.summary is None else [stored.summary.result_id]
     return ExportMaterial(
         stored,
-        summary,
-        bundles.of_session(connection, session_id, binding),
+        bundles.of_session(connection, session_id, stored.session.binding),
         tuple(_newest(connection, ids))[::-1],
     )
 

@@ -38,10 +38,12 @@ def session(connection: Connection, session_id: UUID) -> StoredSession | None:
 def _whole(connection: Connection, found: Session) -> StoredSession:
     newest_first = trials(connection, found.session_id, None)
     answers = deficits(connection, found.session_id, None)
+    own = summaries(connection, found.session_id, None)
     return StoredSession(
         session=found,
         trials=tuple(item for item in newest_first[::-1] if item.binding == found.binding),
         deficits=tuple(item for item in answers[::-1] if item.binding == found.binding),
+        summary=next((item for item in own if item.session.binding == found.binding), None),
     )
 
 

@@ -21,12 +21,14 @@ Row: TypeAlias = Mapping[str, Any]
 class StoredSession:
     """A session read back: its trials in the order of recording without raw, its deficits.
 
-    Both are those of the session's present patient binding.
+    All are those of the session's present patient binding. ``summary`` is its own result, once it
+    has ended.
     """
 
     session: Session
     trials: tuple[Trial, ...]
     deficits: tuple[Deficit, ...]
+    summary: SessionSummary | None = None
 
 
 def session_row(session: Session) -> dict[str, Any]:

@@ -417,7 +417,7 @@ def test_provenance_on_request_has_a_fixed_id() -> None:
 
 
 def test_the_envelope_travels_beside_it() -> None:
-    assert fhir_properties(whole().summary, STREAM, 41) == {
+    assert fhir_properties(whole().summary.result_id, 1, STREAM, 41) == {
         "schema": "dynod.fhir/1",
         "result_id": str(whole().summary.result_id),
         "revision": "1",
