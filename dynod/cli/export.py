@@ -4,18 +4,18 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rich.markup import escape
 
+from dynod.cli.job import Lines, job_lines, open_existing, with_progress
 from dynod.cli.output import print_json, say
 from dynod.cli.private_file import private_file
-from dynod.cli.reanalyse import with_progress
 from dynod.cli.shelf import user_name
 from dynod.config.load import load_config
-from dynod.daemon.control_client import ControlClient, DaemonNotRunningError
-from dynod.model.errors import StorageError, UsageError
+from dynod.model.errors import UsageError
 from dynod.model.export import ExportFormat
 
 _SUFFIXES = {
@@ -43,7 +43,7 @@ class WantedExport:
 class _Pieces:
     """What is exported, piece by piece, and how much it was in the end."""
 
-    lines: Iterator[dict[str, Any]]
+    lines: Lines
     counts: dict[str, int] = field(default_factory=dict)
 
     def sessions(self) -> Iterator[list[Any]]:
@@ -71,7 +71,9 @@ def run_export(config_path: Path, wanted: WantedExport) -> None:
         "format": wanted.what.value,
         "by": user_name(),
     }
-    with _lines(config_path, fields) as lines:
+    config = load_config(config_path, os.environ)
+    directly = partial(_directly, config_path, fields)
+    with job_lines(config, {"op": "export", **fields}, directly) as lines:
         pieces = _Pieces(lines)
         _write(path, wanted.what, pieces)
     if wanted.as_json:
@@ -115,32 +117,14 @@ def _parts(what: ExportFormat, sessions: Iterator[list[str]]) -> Iterator[bytes]
 
 
 @contextmanager
-def _lines(config_path: Path, fields: dict[str, object]) -> Iterator[Iterator[dict[str, Any]]]:
-    """Give the answers: the daemon's, or of the database itself where none runs."""
-    config = load_config(config_path, os.environ)
-    try:
-        client = ControlClient(config.control.socket)
-    except DaemonNotRunningError:
-        with _directly(config_path, fields) as lines:
-            yield lines
-        return
-    with client:
-        yield client.follow({"op": "export", **fields})
-
-
-@contextmanager
-def _directly(config_path: Path, fields: dict[str, object]) -> Iterator[Iterator[dict[str, Any]]]:
+def _directly(config_path: Path, fields: dict[str, object]) -> Iterator[Lines]:
     from dynod.config.site import load_site
     from dynod.daemon.clock import instant
     from dynod.daemon.exporter import export_lines, exporter, parse_export
     from dynod.daemon.plan import make_plan
-    from dynod.store.store import Store
 
     asked = parse_export(fields)
     plan = make_plan(load_site(config_path, os.environ))
-    path = plan.config.storage.path
-    if not path.is_file():
-        raise StorageError(f"{path} does not exist; `dynod run` makes it")
     # Not for reading alone: each export is written down.
-    with Store.open(path, now=instant().wall) as store:
+    with open_existing(plan.config.storage.path, instant().wall) as store:
         yield export_lines(exporter(plan, store), store, asked, instant)

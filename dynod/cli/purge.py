@@ -6,16 +6,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 
+from dynod.cli.job import Lines, job_lines, open_existing, told
 from dynod.cli.output import console, print_json, say
 from dynod.cli.shelf import user_name
 from dynod.config.load import load_config
-from dynod.daemon.control_client import ControlClient, DaemonNotRunningError
-from dynod.model.errors import StorageError, UsageError
+from dynod.config.settings import Config
+from dynod.model.errors import UsageError
 
 _KEEP = {
     "not_sent": "stays: not all of it was sent",
@@ -76,7 +78,7 @@ def _agreed() -> bool:
 
 def _pass(config_path: Path, wish: PurgeWish, before: datetime, *, dry_run: bool) -> dict[str, int]:
     """Carry out one pass, show it, and return its totals."""
-    fields = {
+    fields: dict[str, object] = {
         "before": before.isoformat(),
         "raw_only": wish.raw_only,
         "dry_run": dry_run,
@@ -84,17 +86,14 @@ def _pass(config_path: Path, wish: PurgeWish, before: datetime, *, dry_run: bool
     }
     sessions: list[dict[str, Any]] = []
     totals: dict[str, int] = {}
-    with _lines(config_path, fields) as lines:
-        for line in lines:
-            if line.get("ok") is False:
-                error = line.get("error", {})
-                storage = error.get("exit_code") == StorageError.exit_code
-                raise (StorageError if storage else UsageError)(error.get("message", "refused"))
+    config = load_config(config_path, os.environ)
+    directly = partial(_directly, config, fields)
+    with job_lines(config, {"op": "purge", **fields}, directly) as lines:
+        for line in told(lines):
             if "session" in line:
                 sessions.append(line["session"])
             if "end" in line:
                 totals = line["end"]
-                break
     if wish.as_json:
         print_json({"removed": not dry_run, "counts": totals, "sessions": sessions})
     else:
@@ -131,23 +130,10 @@ def _show(
 
 
 @contextmanager
-def _lines(config_path: Path, fields: dict[str, object]) -> Iterator[Iterator[dict[str, Any]]]:
-    """Give the lines of a pass: the daemon's, or of the database itself where none runs."""
-    config = load_config(config_path, os.environ)
-    try:
-        client = ControlClient(config.control.socket)
-    except DaemonNotRunningError:
-        from dynod.daemon.purge import parse_purge, purge_lines
-        from dynod.store.store import Store
+def _directly(config: Config, fields: dict[str, object]) -> Iterator[Lines]:
+    from dynod.daemon.purge import parse_purge, purge_lines
 
-        now = datetime.now(UTC)
-        asked = parse_purge(fields, now)
-        if not config.storage.path.is_file():
-            raise StorageError(
-                f"{config.storage.path} does not exist; `dynod run` makes it"
-            ) from None
-        with Store.open(config.storage.path, now=now) as store:
-            yield purge_lines(store, asked, now, config)
-        return
-    with client:
-        yield client.follow({"op": "purge", **fields})
+    now = datetime.now(UTC)
+    asked = parse_purge(fields, now)
+    with open_existing(config.storage.path, now) as store:
+        yield purge_lines(store, asked, now, config)

@@ -7,19 +7,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from rich.console import Console
-from rich.progress import Progress
-
+from dynod.cli.job import Lines, job_lines, open_existing, with_progress
 from dynod.cli.output import print_json, say
 from dynod.cli.reanalyse_tables import show_session, show_total
 from dynod.cli.shelf import user_name
 from dynod.config.load import load_config
-from dynod.daemon.control_client import ControlClient, DaemonNotRunningError
-from dynod.model.errors import DynodError, StorageError, UsageError
+from dynod.model.errors import UsageError
 
 STOPPED = 130  # as a shell says of a command that Ctrl-C ended
 
@@ -79,7 +77,11 @@ def _finish_if(stopped: bool, message: str) -> None:  # noqa: FBT001 - reads as 
 def _run(config_path: Path, request: ReanalyseRequest, *, apply: bool) -> _Told:
     """Carry out one pass and show it."""
     told = _Told()
-    with _lines(config_path, {**request.fields, "apply": apply, "by": user_name()}) as lines:
+    fields = {**request.fields, "apply": apply, "by": user_name()}
+    config = load_config(config_path, os.environ)
+    directly = partial(_directly, config_path, fields)
+    asked = {"op": "reanalyse", **fields}
+    with job_lines(config, asked, directly, _first_interrupt) as lines:
         for line in with_progress(lines):
             if "session" in line:
                 told.sessions.append(line["session"])
@@ -101,58 +103,17 @@ def _run(config_path: Path, request: ReanalyseRequest, *, apply: bool) -> _Told:
     return told
 
 
-def with_progress(lines: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Hand on lines up to the last, with a progress bar where standard error is a terminal."""
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("sessions", total=None)
-        for line in lines:
-            if line.get("ok") is False:
-                raise _refused(line)
-            if "sessions" in line:
-                progress.update(task, total=line["sessions"])
-            if "done" in line:
-                progress.update(task, completed=line["done"])
-            yield line
-            if "end" in line:
-                return
-
-
-def _refused(line: dict[str, Any]) -> DynodError:
-    error = line.get("error", {})
-    kind = StorageError if error.get("exit_code") == StorageError.exit_code else UsageError
-    return kind(error.get("message", "refused without a reason"))
-
-
 @contextmanager
-def _lines(config_path: Path, fields: dict[str, object]) -> Iterator[Iterator[dict[str, Any]]]:
-    """Give the lines of a run: the daemon's, or of the database itself where none runs."""
-    config = load_config(config_path, os.environ)
-    try:
-        client = ControlClient(config.control.socket)
-    except DaemonNotRunningError:
-        with _directly(config_path, fields) as lines:
-            yield lines
-        return
-    with client, _first_interrupt(client.enough):
-        yield client.follow({"op": "reanalyse", **fields})
-
-
-@contextmanager
-def _directly(config_path: Path, fields: dict[str, object]) -> Iterator[Iterator[dict[str, Any]]]:
+def _directly(config_path: Path, fields: dict[str, object]) -> Iterator[Lines]:
     from dynod.config.site import load_site
     from dynod.daemon.plan import make_plan
     from dynod.daemon.reanalysis import DirectAccess, reanalyse
     from dynod.daemon.reanalysis_request import parse_request
-    from dynod.store.store import Store
 
     asked = parse_request(fields)
     plan = make_plan(load_site(config_path, os.environ))
-    path = plan.config.storage.path
-    if not path.is_file():
-        raise StorageError(f"{path} does not exist; `dynod run` makes it")
     now = datetime.now(UTC)
-    with Store.open(path, now=now) as store:
+    with open_existing(plan.config.storage.path, now) as store:
         store.add_certificates(plan.certificates, now)
         access = DirectAccess(store)
         with _first_interrupt(access.stop):

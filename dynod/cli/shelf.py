@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from dynod.cli.job import refused
 from dynod.config.certificate_text import certificate_text
 from dynod.config.problems import unknown
 from dynod.config.site import load_site
@@ -21,13 +22,9 @@ from dynod.daemon.shelf import CHANGES, StoredShelf
 from dynod.model.calibration import Certificate
 from dynod.model.calibration_record import Verification
 from dynod.model.device import DeviceIdentity
-from dynod.model.errors import ConfigError, DeviceError, DynodError, StorageError, UsageError
+from dynod.model.errors import UsageError
 from dynod.store.codec import from_json, to_json
 from dynod.store.store import Store
-
-_ERRORS: Mapping[object, type[DynodError]] = {
-    error.exit_code: error for error in (UsageError, ConfigError, DeviceError, StorageError)
-}
 
 
 class Shelf:
@@ -97,8 +94,7 @@ class Shelf:
         with client:
             reply: dict[str, Any] = client.ask(request)
         if not reply.get("ok"):
-            error = reply["error"]
-            raise _ERRORS.get(error.get("exit_code"), UsageError)(error["message"])
+            raise refused(reply)
         return reply["answer"]
 
     def _answer(self, request: Mapping[str, object]) -> object:

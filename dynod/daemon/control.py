@@ -11,18 +11,19 @@ until one has ``end`` or ``error``, and stops early when the client says no more
 """
 
 import asyncio
+import difflib
 import errno
 import json
 import logging
 import socket
 import stat
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from dynod.model.errors import ConfigError, DynodError
+from dynod.model.errors import ConfigError, DynodError, UsageError
 
 log = logging.getLogger(__name__)
 
@@ -119,7 +120,7 @@ class ControlServer:
     async def _answer(self, request: dict[str, object]) -> bytes:
         answer = self._answers.get(str(request.get("op")))
         if answer is None:
-            return _refusal("unknown operation")
+            return refusal("unknown operation")
         return await answer(request)
 
     async def _hold(
@@ -133,7 +134,7 @@ class ControlServer:
         try:
             lease = await take(request)
         except DynodError as error:
-            writer.write(_refusal(str(error)) + b"\n")
+            writer.write(refusal(str(error)) + b"\n")
             await writer.drain()
             return
         try:
@@ -200,8 +201,26 @@ def _make_way(path: Path) -> None:
     path.unlink()
 
 
-def _refusal(message: str) -> bytes:
-    return json.dumps({"ok": False, "error": {"message": message}}).encode()
+def refusal(message: str, **more: object) -> bytes:
+    """Return the line that says why a request was refused."""
+    return json.dumps({"ok": False, "error": {"message": message, **more}}).encode()
+
+
+def refusal_of(error: DynodError) -> bytes:
+    """Return the same with the error's exit code, so that the other end can raise it again."""
+    return refusal(str(error), exit_code=error.exit_code)
+
+
+def check_keys(operation: str, given: Iterable[str], known: Iterable[str]) -> None:
+    """Raise UsageError for a key that an operation does not know, naming the nearest that it does.
+
+    ``known`` is not empty.
+    """
+    names = sorted(known)
+    for key in given:
+        if key not in names:
+            (near,) = difflib.get_close_matches(key, names, 1, 0.0)
+            raise UsageError(f"{operation}: unknown key {key[:40]!r}; do you mean {near!r}?")
 
 
 def _parsed(line: bytes) -> dict[str, object]:

@@ -16,7 +16,7 @@ from dynod.daemon.bundles import Bundles
 from dynod.daemon.calibration_watch import CalibrationWatch
 from dynod.daemon.clock import instant
 from dynod.daemon.commands import CommandService
-from dynod.daemon.control import ControlServer, Lease
+from dynod.daemon.control import ControlServer, Lease, refusal, refusal_of
 from dynod.daemon.corrections import Corrections
 from dynod.daemon.device import DeviceRunner
 from dynod.daemon.devices import StationDevices
@@ -278,7 +278,7 @@ class Daemon:
         try:
             answer = await self._writer.call(answer_query, self._writer.store, request)
         except DynodError as error:
-            return json.dumps({"ok": False, "error": {"message": str(error)}}).encode()
+            return refusal(str(error))
         return json.dumps({"ok": True, "answer": answer}).encode()
 
     async def _calibration(self, request: dict[str, object]) -> bytes:
@@ -286,8 +286,7 @@ class Daemon:
         try:
             answer = await self._writer.call(self._shelf.answer, request, instant().wall)
         except DynodError as error:
-            refusal = {"message": str(error), "exit_code": error.exit_code}
-            return json.dumps({"ok": False, "error": refusal}).encode()
+            return refusal_of(error)
         if request.get("action") in CHANGES:
             store = self._writer.store
             certificates = await self._writer.call(store.certificates)

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable
 
 from dynod.daemon.clock import instant
-from dynod.daemon.control import Tell
+from dynod.daemon.control import Tell, refusal_of
 from dynod.daemon.exporter import Exporter, export_lines, parse_export
 from dynod.daemon.writer import Writer
 from dynod.model.errors import DynodError
@@ -33,8 +33,7 @@ class ExportService:
         try:
             await self._serve(request, tell, enough)
         except DynodError as error:
-            message = {"message": str(error), "exit_code": error.exit_code}
-            await tell(_line({"ok": False, "error": message}))
+            await tell(refusal_of(error))
 
     async def _serve(self, request: dict[str, object], tell: Tell, enough: asyncio.Event) -> None:
         asked = parse_export({key: value for key, value in request.items() if key != "op"})
@@ -43,10 +42,6 @@ class ExportService:
             line = await self._writer.call(next, lines, None)
             if line is None:
                 return
-            await tell(_line(line))
+            await tell(json.dumps(line).encode())
             if "end" in line:
                 log.info("export as %s: %s", asked.what, line["end"])
-
-
-def _line(data: object) -> bytes:
-    return json.dumps(data).encode()

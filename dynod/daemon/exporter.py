@@ -4,13 +4,13 @@ The pieces are plain JSON data, the same from a running daemon and from the data
 asks puts them into a file.
 """
 
-import difflib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
 from dynod.daemon.bundle_maker import BundleMaker, bundle_maker
+from dynod.daemon.control import check_keys
 from dynod.daemon.curve_row import curve_row
 from dynod.daemon.plan import Plan
 from dynod.daemon.reanalysis_request import Request, choose, moment_of
@@ -48,10 +48,8 @@ class ExportRequest:
 
 def parse_export(given: Mapping[str, object]) -> ExportRequest:
     """Return the request of plain JSON data; raises UsageError for what is none."""
+    check_keys("export", given, _KEYS)
     for key, value in given.items():
-        if key not in _KEYS:
-            near = difflib.get_close_matches(key, _KEYS, 1, 0.0)
-            raise UsageError(f"export: unknown key {key!r}; do you mean {near[0]!r}?")
         if value is not None and not (isinstance(value, str) and value):
             raise UsageError(f"export: {key} should be text")
     texts = {key: str(value) for key, value in given.items() if value is not None}

@@ -5,7 +5,6 @@ that is old enough, ``{"session": …}``, and at last ``{"end": totals, "stopped
 """
 
 import asyncio
-import difflib
 import json
 import logging
 from collections.abc import Iterator, Mapping
@@ -14,7 +13,7 @@ from datetime import datetime
 
 from dynod.config.settings import Config
 from dynod.daemon.clock import instant
-from dynod.daemon.control import Tell
+from dynod.daemon.control import Tell, check_keys, refusal_of
 from dynod.daemon.writer import Writer
 from dynod.model.errors import DynodError, UsageError
 from dynod.store.purge import OldSession, PurgeOrder
@@ -38,10 +37,8 @@ class PurgeRequest:
 
 def parse_purge(given: Mapping[str, object], now: datetime) -> PurgeRequest:
     """Return the request of plain JSON data; raises UsageError for what is none."""
+    check_keys("purge", given, _TYPES)
     for key, value in given.items():
-        if key not in _TYPES:
-            near = difflib.get_close_matches(key, _TYPES, 1, 0.0)
-            raise UsageError(f"purge: unknown key {key[:40]!r}; do you mean {near[0]!r}?")
         if not isinstance(value, _TYPES[key]) or len(str(value)) > _MOST_CHARACTERS:
             raise UsageError(f"purge: {key} is not as it should be")
     try:
@@ -134,5 +131,4 @@ class PurgeService:
             if not asked.dry_run:
                 await self._writer.call(self._writer.store.scrub)
         except DynodError as error:
-            refusal = {"message": str(error), "exit_code": error.exit_code}
-            await tell(json.dumps({"ok": False, "error": refusal}).encode())
+            await tell(refusal_of(error))

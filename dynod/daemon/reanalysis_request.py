@@ -1,11 +1,11 @@
 """What a re-analysis is asked to do, and which stored sessions and trials that means."""
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 
+from dynod.daemon.control import check_keys
 from dynod.model.errors import UsageError
 from dynod.model.trial import Trial
 from dynod.store.store import Store
@@ -51,10 +51,7 @@ class Chosen:
 
 def parse_request(given: Mapping[str, object]) -> Request:
     """Return the request of plain JSON data; raises UsageError for what is none."""
-    for key in given:
-        if key not in _KEYS:
-            near = difflib.get_close_matches(key, _KEYS, 1, 0.0)
-            raise UsageError(f"reanalyse: unknown key {key!r}; do you mean {near[0]!r}?")
+    check_keys("reanalyse", given, _KEYS)
     texts: dict[str, str] = {}
     for key in _TEXTS:
         value = given.get(key)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ParamSpec, TypeVar
 
-from dynod.daemon.control import Tell
+from dynod.daemon.control import Tell, refusal_of
 from dynod.daemon.plan import Plan
 from dynod.daemon.reanalysis import reanalyse
 from dynod.daemon.reanalysis_request import Request, parse_request
@@ -54,7 +54,7 @@ class ReanalysisService:
         try:
             asked = parse_request({key: value for key, value in request.items() if key != "op"})
         except DynodError as error:
-            await tell(_error(error))
+            await tell(refusal_of(error))
             return
         self._running.add(enough)
         self._rested.clear()
@@ -76,7 +76,7 @@ class ReanalysisService:
                 if "end" in line:
                     log.info("re-analysis: %s", line["end"])
         except DynodError as error:
-            access.say(_error(error))
+            access.say(refusal_of(error))
 
     async def rest(self) -> None:
         """Stop what runs, each session whole or untouched, and take nothing new."""
@@ -150,8 +150,3 @@ async def _first_of(*events: asyncio.Event) -> None:
     finally:
         for wait in waits:
             wait.cancel()
-
-
-def _error(error: DynodError) -> bytes:
-    message = {"message": str(error), "exit_code": error.exit_code}
-    return json.dumps({"ok": False, "error": message}).encode()
