@@ -1,17 +1,15 @@
 """Points of a force calibration from a CSV file: ``measured,real[,uncertainty][,branch][,run]``."""
 
-import csv
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from dynod.config.problems import unknown
+from dynod.cli.points_table import last_step, read_table
 from dynod.model.calibration_record import Branch, CalibrationRun, LoadPoint
 from dynod.model.errors import ConfigError
 
-COLUMNS = ("measured", "real", "uncertainty", "branch", "run", "mounting")
-_NEEDED = ("measured", "real")
+_FURTHER = ("uncertainty", "branch", "run", "mounting")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +31,7 @@ def read_points(path: Path) -> PointsFile:
     uncertainty (k = 2) in N; ``branch`` is rising or falling, ``run`` and ``mounting`` count from
     1. Raises ConfigError with file and line.
     """
-    names, rows = _rows(path)
+    names, rows = read_table(path, _FURTHER, "point")
     points: list[LoadPoint] = []
     runs: dict[int, list[LoadPoint]] = {}
     mountings: dict[int, int] = {}
@@ -51,45 +49,8 @@ def read_points(path: Path) -> PointsFile:
         runs=tuple(CalibrationRun(tuple(runs[run]), mountings[run]) for run in sorted(runs))
         if in_runs
         else (),
-        step=10.0 ** -max(_decimals(cells["measured"]) for _, cells in rows),
+        step=last_step([cells["measured"] for _, cells in rows]),
     )
-
-
-def _rows(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
-    """Return the names of the columns, and the cells of each line with its number."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            lines = [(number, row) for number, row in enumerate(csv.reader(file), 1) if any(row)]
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ConfigError(f"{path}: is no CSV in UTF-8: {error}") from None
-    names = _header(path, lines[0][1] if lines else [])
-    rows = []
-    for number, row in lines[1:]:
-        if len(row) != len(names):
-            raise ConfigError(f"{path}: line {number} has {len(row)} cells, not {len(names)}")
-        cells = (cell.strip() for cell in row)
-        rows.append((number, dict(zip(names, cells, strict=True))))
-    if not rows:
-        raise ConfigError(f"{path}: has no point below its header")
-    return names, rows
-
-
-def _header(path: Path, row: Sequence[str]) -> list[str]:
-    names = [cell.strip().lower() for cell in row]
-    wanted = f"it should be {','.join(_NEEDED)}, then any of {','.join(COLUMNS[2:])}"
-    for name in names:
-        if name not in COLUMNS:
-            raise ConfigError(
-                f"{path}: line 1, {name!r}: {unknown(name, COLUMNS, 'column')}; {wanted}"
-            )
-    missing = [name for name in _NEEDED if name not in names]
-    if missing:
-        raise ConfigError(f"{path}: line 1: the column {missing[0]} is missing; {wanted}")
-    if len({*names}) < len(names):
-        raise ConfigError(f"{path}: line 1: a column is there twice; {wanted}")
-    return names
 
 
 def _point(path: Path, line: int, cells: Mapping[str, str]) -> LoadPoint:
@@ -122,9 +83,3 @@ def _count(path: Path, line: int, cells: Mapping[str, str], name: str) -> int:
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 1000):
         raise ConfigError(f"{path}: line {line}, {name}: {text!r} is no whole number from 1 on")
     return int(text)
-
-
-def _decimals(text: str) -> int:
-    """Return how many decimals a number is written with."""
-    mantissa, _, exponent = text.lower().partition("e")
-    return len(mantissa.partition(".")[2]) - (int(exponent) if exponent else 0)

@@ -6,17 +6,12 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from dynod.config.certificates import SITE_FOLDER
 from dynod.config.fields import Part, Text
-from dynod.config.paths import data_folder
-from dynod.config.problems import unknown
-from dynod.config.toml_file import read_model
+from dynod.config.procedures import load_procedure
 from dynod.core.calibration_angle import FEWEST_POSES, sine_bar
-from dynod.model.errors import UsageError
 from dynod.session.guided_angle import AnglePlan, PlannedPose
 
 DEFAULT = "angle_squares"
-_FOLDER = "procedures"
 _Deg = Annotated[float, Field(ge=-180, le=180, strict=False)]
 _Uncertainty = Annotated[float, Field(ge=0, le=5, strict=False)]
 
@@ -95,12 +90,5 @@ class AngleProcedure(Part):
 
 
 def load_angle_procedure(config_folder: Path, name: str) -> AngleProcedure:
-    """Return a procedure by name; the site's, in ``calibration.d/procedures``, wins.
-
-    Raises UsageError for a name that none has, ConfigError that names file and key.
-    """
-    folders = (data_folder("calibration") / _FOLDER, config_folder / SITE_FOLDER / _FOLDER)
-    files = {path.stem: path for folder in folders for path in sorted(folder.glob("*.toml"))}
-    if name not in files:
-        raise UsageError(f"--procedure {name}: {unknown(name, files, 'procedure')}")
-    return read_model(files[name], AngleProcedure)
+    """Return a procedure by name, as `load_procedure`."""
+    return load_procedure(config_folder, name, AngleProcedure)

@@ -7,7 +7,7 @@ from pydantic import Field, field_validator, model_validator
 
 from dynod.config.fields import Part, Text
 from dynod.config.paths import data_folder
-from dynod.config.toml_file import read_all, read_model
+from dynod.config.toml_file import named_files, read_all, read_model
 from dynod.model.clinical import (
     DEFAULT_POSITIONS,
     Battery,
@@ -84,8 +84,7 @@ def load_batteries(config_folder: Path | None) -> dict[str, Battery]:
     folders = [data_folder("batteries")]
     if config_folder is not None:
         folders.append(config_folder / SITE_FOLDER)
-    files = {path.stem: path for folder in folders for path in sorted(folder.glob("*.toml"))}
-    found = read_all(files.values(), read_battery)
+    found = read_all(named_files(*folders).values(), read_battery)
     return {battery.name: battery for battery in found.values()}
 
 

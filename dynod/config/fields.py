@@ -1,8 +1,10 @@
 """What the models of files are made of: strict parts, names, numbers, paths."""
 
 import re
+from collections.abc import Container
 from pathlib import Path
 from typing import Annotated, TypeAlias
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo
 
@@ -24,6 +26,24 @@ def topic_level(text: str) -> str:
             "only lowercase letters, digits, - and _ (at most 64): it becomes part of MQTT topics"
         )
     return text
+
+
+def address(url: str, schemes: Container[str], example: str, secret: str) -> SplitResult:
+    """Return the parts of a URL that says where a server is.
+
+    ``example`` is what it should look like, ``secret`` the keys that hold what it must not. Raises
+    ValueError.
+    """
+    try:
+        parts = urlsplit(url)
+        complete = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        raise ValueError(f"should be {example}") from None
+    if not complete or parts.scheme not in schemes:
+        raise ValueError(f"should be {example}")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError(f"takes no user or password: use {secret}")
+    return parts
 
 
 def _beside_file(path: Path, info: ValidationInfo) -> Path:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field, field_validator
 
@@ -10,7 +10,7 @@ from dynod.config.certificates import SITE_FOLDER
 from dynod.config.fields import Part, Text
 from dynod.config.paths import data_folder
 from dynod.config.problems import unknown
-from dynod.config.toml_file import read_model
+from dynod.config.toml_file import named_files, read_model
 from dynod.core.calibration_fit import HIGHEST_DEGREE
 from dynod.core.calibration_uncertainty import temperature_effect
 from dynod.model.calibration_record import StatedEffect
@@ -19,6 +19,7 @@ from dynod.session.force_plan import ForcePlan
 from dynod.session.weights import PlannedLoad
 
 DEFAULT = "force_dead_weight"
+M = TypeVar("M", bound=Part)
 _FOLDER = "procedures"
 _Hold = Annotated[float, Field(ge=0, le=1800, strict=False)]
 
@@ -79,12 +80,17 @@ class ForceProcedure(Part):
 
 
 def load_force_procedure(config_folder: Path, name: str) -> ForceProcedure:
+    """Return a procedure by name, as `load_procedure`."""
+    return load_procedure(config_folder, name, ForceProcedure)
+
+
+def load_procedure(config_folder: Path, name: str, model: type[M]) -> M:
     """Return a procedure by name; the site's, in ``calibration.d/procedures``, wins.
 
     Raises UsageError for a name that none has, ConfigError that names file and key.
     """
-    folders = (data_folder("calibration") / _FOLDER, config_folder / SITE_FOLDER / _FOLDER)
-    files = {path.stem: path for folder in folders for path in sorted(folder.glob("*.toml"))}
+    site = config_folder / SITE_FOLDER / _FOLDER
+    files = named_files(data_folder("calibration") / _FOLDER, site)
     if name not in files:
         raise UsageError(f"--procedure {name}: {unknown(name, files, 'procedure')}")
-    return read_model(files[name], ForceProcedure)
+    return read_model(files[name], model)

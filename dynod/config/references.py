@@ -9,7 +9,7 @@ from dynod.config.certificates import SITE_FOLDER
 from dynod.config.fields import Part, Text
 from dynod.config.paths import data_folder
 from dynod.config.problems import unknown
-from dynod.config.toml_file import read_model
+from dynod.config.toml_file import named_files, read_model
 from dynod.core.gravity import CONVENTIONAL_DENSITY, buoyancy
 from dynod.model.calibration_record import Buoyancy
 from dynod.model.errors import UsageError
@@ -79,17 +79,13 @@ def load_mass_set(config_folder: Path, name: str | None) -> tuple[str, MassSet]:
     Without a name it is the site's only one. Raises UsageError for a name that none has, and where
     the site has none or several to choose from; ConfigError that names file and key.
     """
-    site = _files(config_folder / SITE_FOLDER / _FOLDER)
-    files = _files(data_folder("calibration") / _FOLDER) | site
+    site = named_files(config_folder / SITE_FOLDER / _FOLDER)
+    files = named_files(data_folder("calibration") / _FOLDER) | site
     if name is None:
         name = _only(site, config_folder)
     if name not in files:
         raise UsageError(f"--reference {name}: {unknown(name, files, 'set of masses')}")
     return name, read_model(files[name], MassSet)
-
-
-def _files(folder: Path) -> dict[str, Path]:
-    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
 
 
 def _only(site: dict[str, Path], config_folder: Path) -> str:

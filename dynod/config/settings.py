@@ -8,7 +8,7 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import Field, field_validator, model_validator
 
 from dynod.config.analysis import AnalysisConfig
-from dynod.config.fields import Part, PathFrom, Text, TopicLevel
+from dynod.config.fields import Part, PathFrom, Text, TopicLevel, address
 from dynod.config.secret_files import read_secret
 from dynod.model.calibration_record import CheckLimits
 from dynod.model.deficit import Summary
@@ -43,15 +43,8 @@ class BrokerAccess(Part):
     @field_validator("url")
     @classmethod
     def _address(cls, url: str) -> str:
-        try:
-            parts = urlsplit(url)
-            complete = bool(parts.hostname) and parts.port != 0
-        except ValueError:
-            complete = False
-        if not complete or parts.scheme not in _PORTS:
-            raise ValueError("should be mqtts://host or mqtts://host:port")
-        if parts.username is not None or parts.password is not None:
-            raise ValueError("takes no user or password: use username and password_file")
+        example = "mqtts://host or mqtts://host:port"
+        parts = address(url, _PORTS, example, "username and password_file")
         if parts.path not in {"", "/"} or parts.query or parts.fragment:
             raise ValueError("should end after the host or the port")
         return url

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from dynod.config.fields import Part, PathFrom, TopicLevel, topic_level
+from dynod.config.fields import Part, PathFrom, TopicLevel, address, topic_level
 from dynod.config.load import check_broker_files
 from dynod.config.problems import Problems
 from dynod.config.secret_files import check_private
@@ -131,15 +131,7 @@ class FhirConfig(RetryPart):
     @field_validator("url")
     @classmethod
     def _address(cls, url: str) -> str:
-        try:
-            parts = urlsplit(url)
-            complete = bool(parts.hostname) and parts.port != 0
-        except ValueError:
-            complete = False
-        if not complete or parts.scheme not in {"http", "https"}:
-            raise ValueError("should be https://host/base")
-        if parts.username is not None or parts.password is not None:
-            raise ValueError("takes no user or password: use token_file")
+        parts = address(url, {"http", "https"}, "https://host/base", "token_file")
         if parts.query or parts.fragment:
             raise ValueError("should be the base of a FHIR server, without ? or #")
         return url

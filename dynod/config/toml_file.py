@@ -59,6 +59,11 @@ def check_model(path: Path, data: dict[str, Any], model: type[M], *, under: str 
         raise _config_error(path, error, model, data, under) from None
 
 
+def named_files(*folders: Path) -> dict[str, Path]:
+    """Return the TOML files of folders by their names without ending; later folders win."""
+    return {path.stem: path for folder in folders for path in sorted(folder.glob("*.toml"))}
+
+
 def read_all(paths: Iterable[Path], read: Callable[[Path], T]) -> dict[Path, T]:
     """Return what ``read`` makes of each path.
 

@@ -8,7 +8,6 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from functools import partial
 
 from dynod.config.certificates import SITE_FOLDER
 from dynod.daemon.bundle_maker import bundle_maker
@@ -64,6 +63,7 @@ class Daemon:
         topics = Topics(station.site, station.name)
         self._tasks = tasks
         self._rings: list[FlightRing] = []
+        self._database = config.storage.path
         self._idle_s = config.session.idle_minutes * 60.0
         self._writer = Writer(store)
         self._manager = Notifier.of_environment(os.environ)
@@ -98,7 +98,7 @@ class Daemon:
             SOFTWARE,
             store.outbox_counts(),
             store.last_sequence,
-            partial(notices, config.storage.path),
+            notices(config.storage.path),
         )
         commands = CommandService(
             self._station,
@@ -301,10 +301,21 @@ class Daemon:
             for ring in self._rings:
                 await asyncio.to_thread(ring.flush)
 
+    def _look_after_notices(self) -> None:
+        """Take a notice down once its reason is gone; new ones come at a start alone."""
+        if not self._displays.notices:
+            return
+        left = notices(self._database)
+        if left != self._displays.notices:
+            self._displays.notices = left
+            self._show(self._displays.status())
+            self._state_changed()
+
     async def _watch_idle(self) -> None:
         while True:
             await asyncio.sleep(IDLE_CHECK_S)
             self._calibrations.look(instant())
+            self._look_after_notices()
             await self._station.end_if_idle(instant(), self._idle_s)
 
 

@@ -17,7 +17,7 @@ from dynod.model.calibration import Calibration, Certificate
 from dynod.model.calibration_record import Verification
 from dynod.model.calibration_standing import Standing
 from dynod.model.clinical import Kind
-from dynod.model.device import Role, Trigger
+from dynod.model.device import DeviceIdentity, Role, Trigger
 from dynod.model.errors import DeviceError
 from dynod.model.flags import Flag
 from dynod.model.trial import Recording
@@ -60,8 +60,6 @@ class StationDevices:
     ) -> None:
         self._runners = {runner.identity.device_id: runner for runner in runners}
         self._uses = uses
-        self._certificates = certificates
-        self._verifications = verifications
         self._settings = settings
         self._allow_nominal = allow_nominal
         self._latest_time = latest_time
@@ -69,6 +67,7 @@ class StationDevices:
         # Only the shelf changes them, and displays ask for them at every press.
         self._drifts: dict[tuple[str, str | None], tuple[str, ...]] = {}
         self._pelvis_calibration: Calibration | None = None
+        self.use_shelf(certificates, verifications)
 
     def __getitem__(self, device_id: str) -> DeviceRunner:
         return self._runners[device_id]
@@ -81,7 +80,10 @@ class StationDevices:
     ) -> None:
         """Judge from now on by these certificates and checks; a running trial keeps its own."""
         self._certificates = certificates
-        self._verifications = verifications
+        # Of years of weekly checks a press looks at those of one unit.
+        self._checks: dict[tuple[str, str | None], list[Verification]] = {}
+        for item in verifications:
+            self._checks.setdefault((item.profile, item.serial_number), []).append(item)
         self._drifts.clear()
 
     def find(self, device_id: object, port: object) -> DeviceRunner:
@@ -155,7 +157,7 @@ class StationDevices:
             nominal_coefficients=runner.profile.nominal_coefficients,
             at=self._judged_at(now),
             allow_nominal=self._allow_nominal and runner.profile.has_nominal_scale,
-            verifications=self._verifications,
+            verifications=self._checks_of(runner.identity),
         )
 
     def stored_at(self, moment: datetime) -> None:
@@ -181,7 +183,7 @@ class StationDevices:
         identity = self[device_id].identity
         calibration = self.calibration(device_id, now)
         checks = checks_under(
-            self._verifications,
+            self._checks_of(identity),
             profile=identity.profile,
             serial_number=identity.serial_number,
             certificate_id=calibration.certificate_id,
@@ -204,6 +206,9 @@ class StationDevices:
             for device_id in self._runners
             for line in self.standing(device_id, now).warnings
         )
+
+    def _checks_of(self, identity: DeviceIdentity) -> Sequence[Verification]:
+        return self._checks.get((identity.profile, identity.serial_number), ())
 
     def _judged_at(self, now: Instant) -> datetime:
         return max(now.wall, self._latest_time)

@@ -1,7 +1,7 @@
 """The retained messages of a station, rendered from its state on demand."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 
 from dynod.daemon.clock import instant
@@ -37,16 +37,16 @@ class Displays:
         software: str,
         counts: OutboxCounts,
         last_sequence: int,
-        notices: Callable[[], tuple[str, ...]] = tuple,
+        notices: tuple[str, ...] = (),
     ) -> None:
-        """``notices`` tells what else the station has to be told of, a line each."""
+        """``notices`` are what else the station has to be told of, a line each."""
         self.outbox = counts
         self.last_sequence = last_sequence
+        self.notices = notices
         self._station = station
         self._devices = devices
         self._letterhead = letterhead
         self._software = software
-        self._notices = notices
 
     def status(self, state: StationState = StationState.ONLINE) -> Outgoing:
         """Return the station's own retained status."""
@@ -56,7 +56,7 @@ class Displays:
             self.outbox.received,
             self.last_sequence,
             self._station.refused,
-            self._notices(),
+            self.notices,
         )
         payload = render_status(
             state, at=_now(), stream=self._letterhead.stream, software=self._software, counts=counts
@@ -81,7 +81,7 @@ class Displays:
             next_slot=state.next,
             rest_until=None if state.phase is Phase.RECORDING else state.rest_until,
             last_trial=state.last_trial,
-            remarks=Remarks(state.problem, (*self._notices(), *self._devices.warnings(instant()))),
+            remarks=Remarks(state.problem, (*self.notices, *self._devices.warnings(instant()))),
         )
         return Outgoing(self._letterhead.topics.session_state, payload, retain=True)
 

@@ -33,8 +33,15 @@ def test_it_is_set_aside_and_shown(tmp_path: Path) -> None:
         assert records.command("session.start", patient=PATIENT)["ok"]
         state = records.state(phase="ready")
         status = records.wait("status", lambda: records.retained.get("status"))
-    (aside,) = (item for item in tmp_path.glob("dynod.db.damaged-*Z"))
-    assert aside.read_bytes() == damaged
+        (aside,) = (item for item in tmp_path.glob("dynod.db.damaged-*Z"))
+        lying = aside.read_bytes()
+        aside.rename(tmp_path / "taken-away")
+        records.wait("the end of it", lambda: "warnings" not in records.retained["status"])
+        records.wait(
+            "a display without it",
+            lambda: "damaged" not in str(records.retained["session/state"].get("warnings")),
+        )
+    assert lying == damaged
     assert status["stream"] != stream
     for told in (status["warnings"][0], state["warnings"][0]):
         assert told.startswith(f"the database was damaged and is set aside as {aside.name}")
