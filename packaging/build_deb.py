@@ -108,9 +108,8 @@ def _version() -> str:
 def _fill_environment(prefix: Path, target: Target, scratch: Path) -> None:
     """Make the virtual environment: the release's own interpreter, and wheels."""
     wheels = scratch / "wheels"
-    _run(
-        sys.executable, "-m", "build", "--wheel", "--outdir", str(wheels), cwd=_clean_copy(scratch)
-    )
+    build_wheel = (sys.executable, "-m", "build", "--wheel", "--no-isolation")
+    _run(*build_wheel, "--outdir", str(wheels), cwd=_clean_copy(scratch))
     (wheel,) = wheels.glob("*.whl")
     packages = prefix / "lib" / f"python{target.python}" / "site-packages"
     choice = [word for platform in target.platforms for word in ("--platform", platform)]

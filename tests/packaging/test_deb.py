@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.mosquitto import find_program
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 OWN = f"{sys.version_info.major}.{sys.version_info.minor}"
 RELEASE = {"3.11": "12", "3.13": "13"}.get(OWN, "12")
@@ -22,6 +24,7 @@ def run(*command: str, **environment: str) -> str:
 
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    find_program("dpkg-deb", "dpkg-deb is missing: the package is built on Debian alone")
     out = tmp_path_factory.mktemp("deb")
     builder = str(REPOSITORY / "packaging" / "build_deb.py")
     return Path(run(sys.executable, builder, "--release", RELEASE, "--out", str(out)).strip())

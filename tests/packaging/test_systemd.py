@@ -5,12 +5,16 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from tests.support.mosquitto import find_program
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 UNITS = REPOSITORY / "systemd"
 MOST_EXPOSED = 2.0
 
 
-def run(*command: str) -> str:
+def run(program: str, *words: str) -> str:
+    command = [find_program(program, f"{program} is missing; try: sudo apt-get install systemd")]
+    command += words
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
