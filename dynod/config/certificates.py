@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from dynod.config.certificate_file import CertificateFile
 from dynod.config.problems import Problems
 from dynod.config.toml_file import check_model, parse_toml, read_all, read_model
 from dynod.model.calibration import Certificate
@@ -12,6 +11,8 @@ SITE_FOLDER = "calibration.d"
 
 def read_certificate(path: Path) -> Certificate:
     """Return the certificate of one file. Raises ConfigError that names file and key."""
+    from dynod.config.certificate_file import CertificateFile  # a start without files needs none
+
     return read_model(path, CertificateFile).record()
 
 
@@ -20,6 +21,8 @@ def parse_certificate(text: str, source: Path) -> Certificate:
 
     Raises ConfigError as `read_certificate` does.
     """
+    from dynod.config.certificate_file import CertificateFile
+
     return check_model(source, parse_toml(text, source), CertificateFile).record()
 
 

@@ -7,13 +7,11 @@ from typing import Annotated, TypeAlias
 from pydantic import BeforeValidator, Field
 
 from dynod.config.fields import Part, Text
-from dynod.config.paths import error_table_file
+from dynod.config.paths import CODES_FILE, error_table_file
 from dynod.config.problems import Problems, unknown
 from dynod.config.toml_file import read_model
 from dynod.model.flags import Flag
 from dynod.publish.code_map import CodeMap, Coding, Concept
-
-SITE_FILE = "codes.toml"
 
 # A FHIR uri or code as one word, and what a vertical bar or caret of HL7 v2 cannot break.
 Uri: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9+.-]*:[^\s|^]{1,250}$")]
@@ -96,7 +94,7 @@ _OPEN_GROUPS = {"position"}  # a site's batteries name positions of their own
 
 def codes_file() -> Path:
     """Return the code map that came with dynod."""
-    return error_table_file().with_name(SITE_FILE)
+    return error_table_file().with_name(CODES_FILE)
 
 
 def load_code_map(config_folder: Path | None) -> CodeMap:
@@ -105,7 +103,7 @@ def load_code_map(config_folder: Path | None) -> CodeMap:
     A site's codings stand before the shipped ones. Raises ConfigError that names file and key.
     """
     shipped = read_model(codes_file(), ShippedCodes)
-    own = config_folder / SITE_FILE if config_folder is not None else None
+    own = config_folder / CODES_FILE if config_folder is not None else None
     site = SiteCodes()
     if own is not None and own.is_file():
         site = read_model(own, SiteCodes)

@@ -6,6 +6,7 @@ import dynod
 from dynod.model.errors import ConfigError
 
 DEFAULT_CONFIG = Path("/etc/dynod/dynod.toml")
+CODES_FILE = "codes.toml"  # of the code map, shipped and beside a config
 
 _PACKAGE = Path(dynod.__file__).resolve().parent
 

@@ -65,7 +65,7 @@ def bundle_maker(plan: Plan, stream: str) -> BundleMaker:
     """Return what makes the Bundles of a station whose database is ``stream``."""
     fhir = plan.config.fhir
     settings = FhirSettings(fhir.patient_reference, fhir.provenance)
-    return BundleMaker(stream, plan.codes, settings, plan.analysis, fhir.curves)
+    return BundleMaker(stream, plan.codes(), settings, plan.analysis, fhir.curves)
 
 
 def _status(found: BundleMaterial, revision: int) -> ResultStatus:

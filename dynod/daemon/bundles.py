@@ -9,19 +9,22 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
-from dynod.daemon.bundle_maker import BundleMaker
 from dynod.daemon.clock import instant
 from dynod.daemon.records import OutgoingResult, sealing
 from dynod.daemon.station import Station
 from dynod.daemon.writer import Writer
 from dynod.model.errors import StorageError
-from dynod.publish.fhir import CONTENT_TYPE, fhir_properties
+from dynod.publish.fhir_envelope import CONTENT_TYPE, fhir_properties
 from dynod.session.inputs import Instant
 from dynod.store.bundles import BundleMaterial
 from dynod.store.change import Change, OutboxDraft
 from dynod.store.outbox import OutboxRow
 from dynod.store.store import Store
+
+if TYPE_CHECKING:
+    from dynod.daemon.bundle_maker import BundleMaker
 
 log = logging.getLogger(__name__)
 
@@ -29,14 +32,14 @@ LOOK_S = 30.0  # how long a clock that was set goes unnoticed
 
 
 class Bundles:
-    """Makes the Bundles that are due."""
+    """Makes the Bundles that are due; ``maker`` is asked for when the first of them is."""
 
     def __init__(
         self,
         writer: Writer,
         station: Station,
         topic: str,
-        maker: BundleMaker,
+        maker: Callable[[], "BundleMaker"],
         now: Callable[[], Instant] = instant,
     ) -> None:
         self._writer = writer
@@ -95,7 +98,7 @@ class Bundles:
         """Return the Bundle's next revision; None where there is nothing new to say."""
         if found.withdrawn and found.revision == 0:
             return None
-        payload = self._maker.render(store, found, found.revision + 1, self._now())
+        payload = self._maker().render(store, found, found.revision + 1, self._now())
         says = _resources(payload)
         before = [] if found.previous is None else _resources(found.previous)
         return None if says == before else payload

@@ -8,9 +8,10 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING
 
 from dynod.config.certificates import SITE_FOLDER
-from dynod.daemon.bundle_maker import bundle_maker
 from dynod.daemon.bundles import Bundles
 from dynod.daemon.calibration_watch import CalibrationWatch
 from dynod.daemon.clock import instant
@@ -20,16 +21,13 @@ from dynod.daemon.corrections import Corrections
 from dynod.daemon.device import DeviceRunner
 from dynod.daemon.devices import StationDevices
 from dynod.daemon.displays import Displays
-from dynod.daemon.export_service import ExportService
-from dynod.daemon.exporter import exporter
 from dynod.daemon.flight import FlightRing, flight_folder
+from dynod.daemon.jobs import Jobs
 from dynod.daemon.notify import Notifier, feed_watchdog
 from dynod.daemon.opening import notices
 from dynod.daemon.plan import SOFTWARE, DevicePlan, Plan
 from dynod.daemon.publisher import Publisher
-from dynod.daemon.purge import PurgeService
 from dynod.daemon.queries import answer as answer_query
-from dynod.daemon.reanalysis_service import ReanalysisService
 from dynod.daemon.records import Letterhead
 from dynod.daemon.shelf import CHANGES, StoredShelf
 from dynod.daemon.station import Station
@@ -46,6 +44,9 @@ from dynod.session.buttons import Button, ButtonAct
 from dynod.session.recorder import Began, Recorder
 from dynod.session.state import State, resumed
 from dynod.store.store import Store
+
+if TYPE_CHECKING:
+    from dynod.daemon.bundle_maker import BundleMaker
 
 log = logging.getLogger(__name__)
 
@@ -117,11 +118,7 @@ class Daemon:
             receipts_required=config.broker.receipts == "required",
         )
         self._commands = commands
-        self._reanalysis = ReanalysisService(
-            plan, self._writer, self._station, self._station.sealed
-        )
-        self._exports = ExportService(self._writer, exporter(plan, store))
-        purge = PurgeService(self._writer, config)
+        self._jobs = Jobs(plan, self._writer, self._station)
         self._control = ControlServer(
             config.control.socket,
             {
@@ -130,11 +127,7 @@ class Daemon:
                 "calibration": self._calibration,
             },
             self._lease,
-            {
-                "reanalyse": self._reanalysis.serve,
-                "export": self._exports.serve,
-                "purge": purge.serve,
-            },
+            self._jobs.operations(),
         )
         self._calibrations = CalibrationWatch(
             self._devices, self._device_changed, self._state_changed
@@ -184,7 +177,7 @@ class Daemon:
             await asyncio.wait(runs, timeout=GOODBYE_S)
         try:
             async with asyncio.timeout(GOODBYE_S):
-                await self._reanalysis.rest()
+                await self._jobs.rest()
                 await self._station.rest()
                 await self._publisher.close()
         except TimeoutError:
@@ -203,7 +196,7 @@ class Daemon:
     def close(self) -> None:
         """End the threads and close the database."""
         self._manager.close()
-        self._reanalysis.close()
+        self._jobs.close()
         self._station.close()
         self._writer.close()
 
@@ -329,7 +322,15 @@ def _bundles(
 ) -> Bundles | None:
     if not plan.config.fhir.publish:
         return None
-    return Bundles(writer, station, letterhead.topics.fhir, bundle_maker(plan, letterhead.stream))
+
+    @cache
+    def maker() -> "BundleMaker":
+        # A session ends long after the start, which has no time for what renders Bundles.
+        from dynod.daemon.bundle_maker import bundle_maker
+
+        return bundle_maker(plan, letterhead.stream)
+
+    return Bundles(writer, station, letterhead.topics.fhir, maker)
 
 
 def _state_of(store: Store, plan: Plan) -> State:

@@ -1,9 +1,12 @@
 """What the config amounts to, decided and validated before anything is opened."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 import dynod
-from dynod.config.code_map import load_code_map
+from dynod.config.paths import CODES_FILE
 from dynod.config.settings import Config, DeviceConfig
 from dynod.config.site import Site
 from dynod.core.deficit import DeficitSettings
@@ -39,7 +42,7 @@ class DevicePlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything that the daemon is built from."""
+    """Everything that the daemon is built from; ``codes`` is read when it is first asked for."""
 
     config: Config
     devices: tuple[DevicePlan, ...]
@@ -47,7 +50,7 @@ class Plan:
     certificates: tuple[Certificate, ...]
     broker: BrokerSettings
     analysis: AnalysisSettings
-    codes: CodeMap
+    codes: Callable[[], CodeMap]
 
 
 def make_plan(site: Site) -> Plan:
@@ -68,8 +71,23 @@ def make_plan(site: Site) -> Plan:
         site.certificates,
         config.broker.settings(f"dynod-{config.station.site}-{config.station.name}"),
         analysis,
-        load_code_map(site.path.parent),
+        _codes(site.path.parent),
     )
+
+
+def _codes(config_folder: Path) -> Callable[[], CodeMap]:
+    """Return what gives the code map; a site's own file is read at once, for its mistakes."""
+
+    @cache
+    def codes() -> CodeMap:
+        # Bundles and exports need it, the start does not.
+        from dynod.config.code_map import load_code_map
+
+        return load_code_map(config_folder)
+
+    if (config_folder / CODES_FILE).is_file():
+        codes()
+    return codes
 
 
 def _deficit_settings(config: Config, analysis: AnalysisSettings) -> DeficitSettings:

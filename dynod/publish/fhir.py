@@ -31,9 +31,6 @@ from dynod.publish.fhir_parts import (
 from dynod.publish.fields import rfc3339
 from dynod.publish.sides import SideOfTest, begun_tests, counting, side_id, sides_of
 
-SCHEMA = "dynod.fhir/1"
-CONTENT_TYPE = "application/fhir+json"
-
 _EIE = ResultStatus.ENTERED_IN_ERROR.value
 _ASSEMBLER = {
     "system": "http://terminology.hl7.org/CodeSystem/provenance-participant-type",
@@ -70,17 +67,6 @@ class FhirSource:
     certificates: Mapping[str, Certificate] = field(default_factory=dict)
     curves: Mapping[UUID, EvenCurve] = field(default_factory=dict)
     previous: bytes | None = None
-
-
-def fhir_properties(result_id: UUID, revision: int, stream: str, sequence: int) -> dict[str, str]:
-    """Return the envelope of a Bundle, which travels as MQTT user properties."""
-    return {
-        "schema": SCHEMA,
-        "result_id": str(result_id),
-        "revision": str(revision),
-        "sequence": str(sequence),
-        "stream": stream,
-    }
 
 
 def render_fhir(

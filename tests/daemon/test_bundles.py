@@ -67,7 +67,7 @@ class Room:
             self.writer,
             cast("Station", self.listener),
             self.letterhead.topics.fhir,
-            BundleMaker("s", load_code_map(None), FhirSettings(), AnalysisSettings()),
+            lambda: BundleMaker("s", load_code_map(None), FhirSettings(), AnalysisSettings()),
             lambda: Instant(0.0, START + timedelta(hours=1), self.synced),
         )
 

@@ -122,7 +122,7 @@ def test_a_bundle_after_it_was_published_is_the_same_to_the_byte(scene: Scene) -
         None,  # type: ignore[arg-type]
         Nobody(),  # type: ignore[arg-type]
         "dynod/v1/clinic/room/results/fhir",
-        scene.exporter.bundles,
+        lambda: scene.exporter.bundles,
         lambda: Instant(0.0, START, clock_synced=True),
     )
     made = bundles._make(scene.store)

@@ -14,7 +14,8 @@ from dynod.model.flags import Flag
 from dynod.model.session import Identifier, Patient
 from dynod.model.trial import ResultStatus
 from dynod.publish.code_map import test_name as name_of
-from dynod.publish.fhir import FhirSettings, fhir_bundle, fhir_properties, render_fhir
+from dynod.publish.fhir import FhirSettings, fhir_bundle, render_fhir
+from dynod.publish.fhir_envelope import fhir_properties
 from dynod.publish.fhir_parts import conditional
 from tests.publish.whole_session import (
     ABDUCTION,
