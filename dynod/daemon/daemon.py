@@ -52,7 +52,8 @@ log = logging.getLogger(__name__)
 
 IDLE_CHECK_S = 1.0
 FLUSH_S = 1.0
-GOODBYE_S = 5.0
+GOODBYE_S = 4.5  # from the signal on; what is left of five seconds is for the process to end
+DEVICES_STOP_S = 2.0  # of these; a port that hangs must not cost the station its goodbye
 SWITCH_INTERVAL_S = 0.0002
 
 
@@ -155,7 +156,7 @@ class Daemon:
             background.append(self._tasks.create_task(self._bundles.run(), name="bundles"))
         background.append(self._tasks.create_task(self._be_watched(), name="watchdog"))
         self._station.rearm()
-        # The database is open; devices and broker are being tried from the next turn of the loop.
+        await asyncio.sleep(0)  # a turn, in which each task begins to look for what it serves
         self._manager.ready(f"looking for {len(runs)} devices")
         log.info("ready: looking for %d devices", len(runs))
         await stop.wait()
@@ -169,14 +170,15 @@ class Daemon:
     ) -> None:
         log.info("stopping")
         self._manager.stopping()
+        until_s = asyncio.get_running_loop().time() + GOODBYE_S
         server.close()
         self._control.close()
         for runner in self._devices:
             runner.stop()
         if runs:
-            await asyncio.wait(runs, timeout=GOODBYE_S)
+            await asyncio.wait(runs, timeout=DEVICES_STOP_S)
         try:
-            async with asyncio.timeout(GOODBYE_S):
+            async with asyncio.timeout_at(until_s):
                 await self._jobs.rest()
                 await self._station.rest()
                 await self._publisher.close()

@@ -7,9 +7,31 @@ from sqlalchemy import Connection
 
 from dynod.model.errors import DamagedError, StorageError
 from dynod.store.engine import FileLock
+from dynod.store.log_damage import lost_commits
 
-_MARK = ".damaged-"
+_DAMAGED = ".damaged-"
+_MISSING = ".missing-"
 _BESIDE = ("-wal", "-shm")
+
+
+def check_not_emptied(path: Path) -> None:
+    """Raise DamagedError for an empty file, which SQLite would take for a new database."""
+    if path.stat().st_size == 0:
+        raise DamagedError(f"{path}: the database is empty; restore a backup")
+
+
+def check_log(path: Path) -> None:
+    """Look through the log of a database that was not closed, before SQLite plays it back.
+
+    Raises DamagedError when commits are lost in it.
+    """
+    log = path.with_name(path.name + "-wal")
+    try:
+        lost = lost_commits(log)
+    except OSError as error:
+        raise StorageError(f"{log}: cannot be read: {error.strerror}") from error
+    if lost:
+        raise DamagedError(f"{log}: the database is damaged: commits in its log are not whole")
 
 
 def check_whole(connection: Connection, path: Path) -> None:
@@ -32,7 +54,7 @@ def set_aside(path: Path, now: datetime) -> Path:
     """
     lock = FileLock(path, shared=False)
     try:
-        aside = _free_name(path, now)
+        aside = _free_name(path, now, _DAMAGED)
         # The log first: a log without its database says nothing, one beside another's would.
         for ending in (*_BESIDE, ""):
             part = path.with_name(path.name + ending)
@@ -45,13 +67,40 @@ def set_aside(path: Path, now: datetime) -> Path:
     return aside
 
 
+def note_missing(path: Path, now: datetime) -> Path:
+    """Leave an empty file that says since when a database is missing; return its path.
+
+    What belonged to the database is set aside under the same name: a new one must not meet its
+    log. Raises StorageError when the folder cannot be written.
+    """
+    note = _free_name(path, now, _MISSING)
+    try:
+        for ending in _BESIDE:
+            part = path.with_name(path.name + ending)
+            if part.exists():
+                part.rename(note.with_name(note.name + ending))
+        note.touch(mode=0o600, exist_ok=False)
+    except OSError as error:
+        raise StorageError(f"{note}: cannot be written: {error.strerror}") from error
+    return note
+
+
 def were_set_aside(path: Path) -> tuple[Path, ...]:
     """Return the damaged databases that lie beside one, oldest first."""
-    found = path.parent.glob(f"{path.name}{_MARK}*")
+    return _marked(path, _DAMAGED)
+
+
+def were_missing(path: Path) -> tuple[Path, ...]:
+    """Return the notes of starts at which the database was gone, oldest first."""
+    return _marked(path, _MISSING)
+
+
+def _marked(path: Path, mark: str) -> tuple[Path, ...]:
+    found = path.parent.glob(f"{path.name}{mark}*")
     return tuple(sorted(item for item in found if not item.name.endswith(_BESIDE)))
 
 
-def _free_name(path: Path, now: datetime) -> Path:
-    name = f"{path.name}{_MARK}{now.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+def _free_name(path: Path, now: datetime, mark: str) -> Path:
+    name = f"{path.name}{mark}{now.astimezone(UTC):%Y%m%dT%H%M%SZ}"
     tries = (path.with_name(name if count == 1 else f"{name}-{count}") for count in range(1, 1000))
     return next(item for item in tries if not item.exists())

@@ -37,7 +37,7 @@ from dynod.store.change import Change
 from dynod.store.codec import time_of, time_text
 from dynod.store.engine import FileLock, create_file, expected_errors, make_engine
 from dynod.store.exports import ExportMaterial
-from dynod.store.integrity import check_whole
+from dynod.store.integrity import check_log, check_whole
 from dynod.store.outbox import Held, OutboxCounts, OutboxRow, OutboxState
 from dynod.store.purge import OldSession, PurgeOrder
 from dynod.store.records import StoredSession
@@ -75,6 +75,8 @@ class Store:
         engine = make_engine(path, readonly=readonly)
         try:
             with expected_errors(path):
+                if check:
+                    check_log(path)
                 connection = engine.connect()
                 if check:
                     check_whole(connection, path)

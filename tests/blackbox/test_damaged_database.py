@@ -48,6 +48,43 @@ def test_it_is_set_aside_and_shown(tmp_path: Path) -> None:
     assert daemon.lines("ERROR .*not a database")
 
 
+@pytest.mark.parametrize("kind", ["emptied", "gone", "log"])
+def test_what_was_lost_is_noticed_at_the_start(tmp_path: Path, kind: str) -> None:
+    """An empty file and a hole in the log are a sound database to SQLite, which is silent."""
+    path, log = tmp_path / "dynod.db", tmp_path / "dynod.db-wal"
+    with (
+        Mosquitto(tmp_path) as broker,
+        RecordSystem(broker.port) as records,
+        Gauge(tmp_path / "gauge"),
+        Daemon(
+            tmp_path, broker.port, battery=battery(force_test()), session="confirm_change = false"
+        ) as daemon,
+    ):
+        records.streaming("hhd-1")
+        before = records.wait("status", lambda: records.retained.get("status"))
+        records.wait("work", (tmp_path / "flight").is_dir)
+        assert records.command("session.start", patient=PATIENT)["ok"]
+        assert records.command("session.end")["ok"]
+        daemon.kill()
+        if kind == "emptied":
+            path.write_bytes(b"")
+        elif kind == "gone":
+            path.unlink()
+        else:
+            with log.open("r+b") as file:
+                file.seek(100)
+                file.write(b"\xa5" * 100)
+        records.forget()
+        daemon.start()
+        after = records.wait("status", lambda: records.retained.get("status"))
+        assert daemon.lines("ERROR .*(empty|is gone|not whole)")
+    assert after["stream"] != before["stream"]
+    (notice,) = after["warnings"]
+    (left,) = tmp_path.glob("dynod.db.*Z")
+    assert left.name in notice
+    assert left.with_name(left.name + "-wal").stat().st_size > 0
+
+
 def test_a_file_in_which_dynod_never_worked_stops_it(tmp_path: Path) -> None:
     with Mosquitto(tmp_path) as broker:
         daemon = Daemon(tmp_path, broker.port, battery=battery(force_test()))

@@ -1,6 +1,8 @@
 """The daemon under a service manager of the test's own: what it says, and when."""
 
+import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -12,7 +14,7 @@ import pytest
 
 from tests.support.gauge import Gauge
 from tests.support.mosquitto import Mosquitto
-from tests.support.station import Daemon, battery, force_test
+from tests.support.station import PATIENT, Daemon, RecordSystem, battery, force_test
 
 pytestmark = pytest.mark.mosquitto
 
@@ -77,3 +79,44 @@ def test_a_wrong_config_is_never_ready(tmp_path: Path, manager: socket.socket) -
     manager.setblocking(False)
     with pytest.raises(BlockingIOError):
         heard(manager)
+
+
+def test_a_broker_that_falls_silent_does_not_hold_up_the_goodbye(tmp_path: Path) -> None:
+    """What can be said in five seconds is said; the process ends by itself, and in order."""
+    with Mosquitto(tmp_path) as broker, Gauge(tmp_path / "gauge"):
+        daemon = Daemon(tmp_path, broker.port, battery=battery(force_test()))
+        daemon.start()
+        with RecordSystem(broker.port) as records:
+            records.streaming("hhd-1")
+        os.kill(broker.pid, signal.SIGSTOP)
+        try:
+            asked_s = time.monotonic()
+            daemon.stop()
+            assert time.monotonic() - asked_s < GOODBYE_S
+        finally:
+            os.kill(broker.pid, signal.SIGCONT)
+        assert daemon.lines("its last will speaks instead")
+
+
+def test_stopped_in_the_moment_of_a_trials_end(tmp_path: Path) -> None:
+    """The running commit is finished: the trial stands, and nothing of it is said twice."""
+    with (
+        Mosquitto(tmp_path) as broker,
+        RecordSystem(broker.port) as records,
+        Gauge(tmp_path / "gauge") as gauge,
+        Daemon(
+            tmp_path, broker.port, battery=battery(force_test()), session="confirm_change = false"
+        ) as daemon,
+    ):
+        records.streaming("hhd-1")
+        assert records.command("session.start", patient=PATIENT)["ok"]
+        records.state(phase="ready")
+        gauge.trial(100.0)
+        records.state(phase="analysing")
+        asked_s = time.monotonic()
+        daemon.stop()
+        assert time.monotonic() - asked_s < GOODBYE_S
+        assert records.retained["status"]["state"] == "offline"
+        told = daemon.command_line("results", "list", "--json")
+    (trial,) = json.loads(told.stdout)
+    assert trial["value"] == pytest.approx(100.0, abs=1.0)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dynod.model.errors import DamagedError, StorageError
-from dynod.store.integrity import set_aside, were_set_aside
+from dynod.store.integrity import note_missing, set_aside, were_missing, were_set_aside
 from dynod.store.store import Store
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -81,3 +81,14 @@ def test_one_in_use_is_left_alone(path: Path) -> None:
     with Store.open(path, now=NOW), pytest.raises(StorageError, match="in use"):
         set_aside(path, NOW)
     assert path.exists()
+
+
+def test_what_belonged_to_a_missing_one_does_not_meet_the_new_one(path: Path) -> None:
+    path.unlink()
+    path.with_name("dynod.db-wal").write_bytes(b"log")
+    note = note_missing(path, NOW)
+    assert note.name == "dynod.db.missing-20260301T120000Z"
+    assert note.with_name(note.name + "-wal").read_bytes() == b"log"
+    assert list(path.parent.glob("dynod.db-*")) == []
+    assert were_missing(path) == (note,)
+    assert were_set_aside(path) == ()
