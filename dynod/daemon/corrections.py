@@ -8,6 +8,7 @@ changes it in between.
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
+from dynod.daemon import chronicle
 from dynod.daemon.clock import instant
 from dynod.daemon.records import Letterhead, Prepared, prepare_change
 from dynod.daemon.station import Station
@@ -75,6 +76,7 @@ class Corrections:
         audit = entry if change else None
         ready = prepare_change(change, owner, self._letterhead, now.wall, reply, audit)
         store.commit(ready.change)
+        chronicle.tell(change, audit)
         return ready
 
 

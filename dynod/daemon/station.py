@@ -15,6 +15,7 @@ from functools import partial
 
 from dynod.core.analysis import analyse
 from dynod.core.settings import AnalysisSettings
+from dynod.daemon import chronicle
 from dynod.daemon.clock import instant
 from dynod.daemon.devices import StationDevices, StreamMoment
 from dynod.daemon.records import Letterhead, prepare_change
@@ -138,7 +139,8 @@ class Station:
         async with self._lock:
             running = self.state.running
             if running is None or running.device_id != device_id:
-                log.error("%s: a recording ended that no trial waits for", device_id)
+                unheard = "%s: a recording ended that no trial waits for"
+                log.error(unheard, device_id, extra={"device": device_id})
                 return
             if self.state.phase is Phase.RECORDING:
                 self._adopt(self._step(RecordingEnded()), None)
@@ -148,6 +150,7 @@ class Station:
         try:
             await self.give(given, at=at)
         except Refused as refusal:
+            log.info("%s: refused, %s", at.device_id, refusal.code, extra={"device": at.device_id})
             self.count_refused(refusal.code)
             self._show(replace(self.state, problem=refusal.message))
         except StorageError as error:
@@ -174,6 +177,7 @@ class Station:
         await self._writer.call(self._writer.store.commit, ready.change)
         self._devices.stored_at(now.wall)
         self.sealed(ready.sealed)
+        chronicle.tell(result.change, done)
         await asyncio.sleep(0)  # what was committed goes out before any display is drawn
 
     def _adopt(self, result: Step, at: StreamMoment | None) -> None:
@@ -280,7 +284,8 @@ class Station:
             try:
                 await self._commit(result, None)
             except StorageError as error:
-                log.error("trial not saved: %s", error)  # noqa: TRY400 - the line says it all
+                ids = {"device": running.device_id, "trial": running.result_id}
+                log.error("trial not saved: %s", error, extra=ids)  # noqa: TRY400 - says it all
                 self._show_failed(error)
             else:
                 self._adopt(result, None)

@@ -5,6 +5,7 @@ The analysis is scripted, so that a test decides how long it takes; the core has
 
 import asyncio
 import json
+import logging
 import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -26,6 +27,7 @@ from dynod.daemon.corrections import Corrections
 from dynod.daemon.device import DeviceRunner, Where
 from dynod.daemon.devices import DeviceUse, StationDevices
 from dynod.daemon.displays import Displays
+from dynod.daemon.journal import entry
 from dynod.daemon.ports import LineSettings
 from dynod.daemon.records import Letterhead
 from dynod.daemon.station import Station
@@ -250,6 +252,25 @@ async def test_trials_come_out_in_the_order_of_recording(tmp_path: Path) -> None
         assert [sequence for sequence, _ in outbox] == [1, 2, 3, 4, 5]
         assert [item["result_id"] for _, item in outbox[:4]] == [str(t.result_id) for t in trials]
         assert outbox[4][1]["schema"] == "dynod.deficit/1"
+
+
+async def test_what_is_committed_is_logged_with_its_ids(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    async with bench(tmp_path) as room:
+        await room.start()
+        await room.trial()
+        (trial,) = await room.stored()
+    (stored,) = (record for record in caplog.records if "stored" in record.message)
+    (told,) = (record for record in caplog.records if "recorded" in record.message)
+    assert told.message == f"trial {trial.result_id} of hip_abduction right: recorded, valid"
+    lines = entry(told, told.message).decode().splitlines()
+    assert "DYNOD_DEVICE=hhd-1" in lines
+    assert f"DYNOD_TRIAL={trial.result_id}" in lines
+    assert f"DYNOD_SESSION={trial.session_id}" in lines
+    assert f"DYNOD_SESSION={trial.session_id}" in entry(stored, "").decode().splitlines()
+    assert PATIENT.identifier.value not in caplog.text
 
 
 async def test_a_verdict_is_shown_only_after_its_commit(tmp_path: Path) -> None:
