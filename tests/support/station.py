@@ -332,6 +332,15 @@ class Daemon:
             )
         self.wait_log("ready: looking for", self.log.read_text().count("ready: looking for") + 1)
 
+    def run_as(self, *program: str) -> None:
+        """Have ``dynod`` started by these words of Python's, in place of ``-m dynod``."""
+        self._program = [*program]
+
+    def wait(self) -> int:
+        """Wait until it ends by itself; return the exit code."""
+        assert self._process is not None
+        return self._process.wait(TIMEOUT_S)
+
     def set_clock(self) -> None:
         """Let the clock count as synchronised from now on."""
         (self.folder / CLOCK_MARK).touch()
