@@ -2,30 +2,21 @@
 
 import gc
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from dynod.cli.calibrate import calibrate
+from dynod.cli import calibrate_commands, devices_commands, results_commands, session_commands
 from dynod.cli.options import (
     DEFAULT_CONFIG,
-    AddressFact,
-    BaudrateFact,
     Config,
-    Device,
     Json,
-    Port,
-    ProfileName,
     PushSignFact,
     RateFact,
     UnitFact,
 )
-from dynod.model.clinical import Fixation, InvolvedSide, Movement, Side
-from dynod.model.device import Trigger
 from dynod.model.errors import DynodError
-from dynod.model.export import ExportFormat
 
 app = typer.Typer(
     name="dynod",
@@ -34,24 +25,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-devices = typer.Typer(help="Ports and devices: find, look at, set and record them.")
-results = typer.Typer(help="What was measured on this station.")
-session = typer.Typer(help="Begin and end a session, as the record system would.")
 for name, group in (
-    ("devices", devices),
-    ("results", results),
-    ("session", session),
-    ("calibrate", calibrate),
+    ("devices", devices_commands.app),
+    ("results", results_commands.app),
+    ("session", session_commands.app),
+    ("calibrate", calibrate_commands.app),
 ):
     group.info.no_args_is_help = True
     app.add_typer(group, name=name)
-
-
-class Speed(StrEnum):
-    """How fast a capture is replayed."""
-
-    MAX = "max"
-    WIRE = "wire"
 
 
 @app.command("run")
@@ -285,282 +266,6 @@ def reanalyse(
     run_reanalyse(config, ReanalyseRequest(fields, apply=apply, yes=yes, as_json=json))
 
 
-@devices.command("list")
-def devices_list(config: Config = DEFAULT_CONFIG, *, json: Json = False) -> None:
-    """List the serial ports of this machine and the device profiles that dynod has."""
-    from dynod.cli.devices import run_list
-
-    run_list(config, as_json=json)
-
-
-@devices.command("probe")
-def devices_probe(
-    port: Annotated[str, typer.Argument(help="A port, as /dev/ttyUSB0.")],
-    profile: Annotated[
-        list[str] | None, typer.Option(help="Look only for this one; may be repeated.")
-    ] = None,
-    baudrate: Annotated[
-        list[int] | None, typer.Option(help="Try this rate too; may be repeated.")
-    ] = None,
-    config: Config = DEFAULT_CONFIG,
-    *,
-    json: Json = False,
-) -> None:
-    """Find out which model is on a port: listens first, then asks only what harms no device."""
-    from dynod.cli.probe import run_probe
-
-    run_probe(config, port, profile or [], baudrate or [], as_json=json)
-
-
-@devices.command("capture")
-def devices_capture(
-    port: Port = None,
-    *,
-    device: Device = None,
-    profile: ProfileName = None,
-    out: Annotated[
-        Path | None, typer.Option(help="CASE: writes CASE.bin and CASE.chunks.json.")
-    ] = None,
-    seconds: Annotated[
-        float | None, typer.Option(min=0.1, help="How long; without it until Ctrl-C.")
-    ] = None,
-    unit: UnitFact = None,
-    push_sign: PushSignFact = None,
-    rate_hz: RateFact = None,
-    baudrate: BaudrateFact = None,
-    address: AddressFact = None,
-    config: Config = DEFAULT_CONFIG,
-    json: Json = False,
-) -> None:
-    """Record what a device sends, byte for byte and with its timing. Ctrl-C ends it."""
-    from dynod.cli.capture import CaptureRequest, run_capture
-    from dynod.cli.port_session import Wanted
-    from dynod.cli.site_options import site_facts
-
-    facts = site_facts(unit, push_sign, rate_hz, baudrate, address)
-    request = CaptureRequest(Wanted(port, device, profile, facts), out, seconds)
-    run_capture(request, config, as_json=json)
-
-
-@devices.command("diagnose")
-def devices_diagnose(
-    port: Annotated[
-        str | None,
-        typer.Argument(help="A port, or the .bin file of a capture.", show_default=False),
-    ] = None,
-    *,
-    device: Device = None,
-    profile: ProfileName = None,
-    seconds: Annotated[float, typer.Option(min=0.5, help="How long to look.")] = 10,
-    unit: UnitFact = None,
-    push_sign: PushSignFact = None,
-    rate_hz: RateFact = None,
-    baudrate: BaudrateFact = None,
-    address: AddressFact = None,
-    config: Config = DEFAULT_CONFIG,
-    json: Json = False,
-) -> None:
-    """Say in plain words how well a device works: rate, damage, noise. Leave it alone meanwhile."""
-    from dynod.cli.diagnose import run_diagnose
-    from dynod.cli.port_session import Wanted
-    from dynod.cli.site_options import site_facts
-
-    facts = site_facts(unit, push_sign, rate_hz, baudrate, address)
-    run_diagnose(config, Wanted(port, device, profile, facts), seconds, as_json=json)
-
-
-@devices.command("configure")
-def devices_configure(
-    port: Annotated[str, typer.Argument(help="A port, as /dev/ttyUSB0.")],
-    profile: ProfileName = None,
-    set_rate: Annotated[float | None, typer.Option(help="Samples a second.")] = None,
-    set_baudrate: Annotated[int | None, typer.Option(help="The new baud rate.")] = None,
-    baudrate: BaudrateFact = None,
-    config: Config = DEFAULT_CONFIG,
-    *,
-    save: Annotated[bool, typer.Option("--save", help="Let it last over power-off.")] = False,
-    json: Json = False,
-) -> None:
-    """Set rate and baud rate of a unit, and measure what it really does."""
-    from dynod.cli.configure import ConfigureRequest, run_configure
-    from dynod.cli.port_session import Wanted
-    from dynod.cli.site_options import site_facts
-
-    wanted = Wanted(port, None, profile, site_facts(baudrate=baudrate))
-    request = ConfigureRequest(wanted, set_rate, set_baudrate, save)
-    run_configure(request, config, as_json=json)
-
-
-@devices.command("replay")
-def devices_replay(
-    capture: Annotated[Path, typer.Argument(help="The .bin file of a capture.")],
-    profile: Annotated[str, typer.Option(help="The profile that the bytes belong to.")],
-    *,
-    trigger: Annotated[Trigger | None, typer.Option(help="What begins a trial.")] = None,
-    movement: Annotated[Movement, typer.Option(help="Label of the trials.")] = (
-        Movement.HIP_ABDUCTION
-    ),
-    side: Annotated[Side, typer.Option(help="Label of the trials.")] = Side.RIGHT,
-    fixation: Annotated[Fixation, typer.Option(help="What held the device.")] = Fixation.HAND,
-    axis: Annotated[str | None, typer.Option(help="Channel of an inclinometer.")] = None,
-    speed: Annotated[Speed, typer.Option(help="As fast as possible, or as on the wire.")] = (
-        Speed.MAX
-    ),
-    unit: UnitFact = None,
-    push_sign: PushSignFact = None,
-    rate_hz: RateFact = None,
-    baudrate: BaudrateFact = None,
-    address: AddressFact = None,
-    source: Annotated[
-        str | None, typer.Option(help="For --write-expect: which unit, recorded by whom.")
-    ] = None,
-    config: Config = DEFAULT_CONFIG,
-    samples: Annotated[bool, typer.Option("--samples", help="Print the samples as CSV.")] = False,
-    write_expect: Annotated[
-        bool, typer.Option("--write-expect", help="Write FILE.expect.json beside it.")
-    ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace FILE.expect.json.")] = False,
-    json: Json = False,
-) -> None:
-    """Decode a capture and compute the trials in it, with the nominal scale."""
-    from dynod.cli.replay import ReplayRequest, run_replay
-    from dynod.cli.site_options import site_facts
-
-    request = ReplayRequest(
-        capture,
-        profile,
-        trigger,
-        movement,
-        side,
-        axis,
-        speed is Speed.WIRE,
-        fixation,
-        site_facts(unit, push_sign, rate_hz, baudrate, address),
-        samples,
-        write_expect,
-        source,
-        force,
-    )
-    run_replay(request, config, as_json=json)
-
-
-@results.command("list")
-def results_list(
-    config: Config = DEFAULT_CONFIG,
-    limit: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 20,
-    *,
-    json: Json = False,
-) -> None:
-    """List the trials of this station, newest first."""
-    from dynod.cli.results import run_list
-
-    run_list(config, limit, as_json=json)
-
-
-@results.command("show")
-def results_show(
-    result_id: Annotated[
-        str, typer.Argument(help="From `dynod results list`; its beginning is enough.")
-    ],
-    config: Config = DEFAULT_CONFIG,
-    svg: Annotated[Path | None, typer.Option(help="Draw the trial into this file.")] = None,
-    *,
-    json: Json = False,
-) -> None:
-    """Show one trial: verdict, metrics, calibration and its curve."""
-    from dynod.cli.results import run_show
-
-    run_show(config, result_id, svg, as_json=json)
-
-
-@results.command("void")
-def results_void(
-    result_id: Annotated[str, typer.Argument(help="Of a trial, deficit or session result.")],
-    reason: Annotated[str, typer.Option(help="Why; kept in the station's audit.")],
-    by: Annotated[str, typer.Option(help="Who says so; kept in the station's audit.")],
-    config: Config = DEFAULT_CONFIG,
-    *,
-    json: Json = False,
-) -> None:
-    """Take a result back as entered in error; what rests on it follows."""
-    from dynod.cli.amending import run_void
-
-    run_void(config, result_id, reason, by, as_json=json)
-
-
-@results.command("resend")
-def results_resend(
-    first: Annotated[int, typer.Option("--from", min=1, help="First sequence number.")],
-    last: Annotated[int, typer.Option("--to", min=1, help="Last sequence number.")],
-    stream: Annotated[
-        str | None, typer.Option(help="Of which database; default this station's.")
-    ] = None,
-    config: Config = DEFAULT_CONFIG,
-    *,
-    json: Json = False,
-) -> None:
-    """Send results again by their numbers, byte for byte as they were."""
-    from dynod.cli.amending import run_resend
-
-    run_resend(config, first, last, stream, as_json=json)
-
-
-@results.command("purge")
-def results_purge(
-    older_than: Annotated[
-        str, typer.Option(help="Days since the session ended, as 365, or a day, as 2026-03-02.")
-    ],
-    config: Config = DEFAULT_CONFIG,
-    *,
-    raw_only: Annotated[
-        bool, typer.Option("--raw-only", help="Only the raw samples; the results stay.")
-    ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would go.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    json: Json = False,
-) -> None:
-    """Remove old sessions that the record system has; what it does not have yet stays."""
-    from dynod.cli.purge import PurgeWish, run_purge
-
-    run_purge(config, PurgeWish(older_than, raw_only, dry_run, yes, json))
-
-
-@results.command("audit")
-def results_audit(
-    config: Config = DEFAULT_CONFIG,
-    limit: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 20,
-    *,
-    json: Json = False,
-) -> None:
-    """Show who assigned, amended, voided, exported or removed what, newest first."""
-    from dynod.cli.audit import run_audit
-
-    run_audit(config, limit, as_json=json)
-
-
-@results.command("export")
-def results_export(
-    what: Annotated[ExportFormat, typer.Option("--format", help="What the file shall be.")],
-    out: Annotated[
-        Path | None, typer.Option(help="The file; default a name without patient, in this folder.")
-    ] = None,
-    session_id: Annotated[
-        str | None, typer.Option("--session", help="Only this session; its beginning is enough.")
-    ] = None,
-    since: Annotated[
-        str | None, typer.Option(help="All sessions that began from this day or time on.")
-    ] = None,
-    config: Config = DEFAULT_CONFIG,
-    *,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
-    json: Json = False,
-) -> None:
-    """Write sessions that have ended into a file that only you can read."""
-    from dynod.cli.export import WantedExport, run_export
-
-    run_export(config, WantedExport(what, session_id, since, out, force, json))
-
-
 @app.command()
 def outbox(
     config: Config = DEFAULT_CONFIG,
@@ -573,77 +278,6 @@ def outbox(
     from dynod.cli.outbox import run_outbox
 
     run_outbox(config, limit, state, as_json=json)
-
-
-@session.command("list")
-def session_list(
-    config: Config = DEFAULT_CONFIG,
-    limit: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 20,
-    *,
-    json: Json = False,
-) -> None:
-    """List the sessions of this station, newest first, and which have no patient yet."""
-    from dynod.cli.session import run_list
-
-    run_list(config, limit, as_json=json)
-
-
-@session.command("assign")
-def session_assign(
-    session_id: Annotated[
-        str, typer.Argument(help="From `dynod session list`: its beginning, or the code.")
-    ],
-    patient: Annotated[str, typer.Option(help="SYSTEM|ID, as the record system names them.")],
-    sex: Annotated[str | None, typer.Option(help="male, female, other or unknown.")] = None,
-    birth_year: Annotated[int | None, typer.Option(help="For norms by age.")] = None,
-    config: Config = DEFAULT_CONFIG,
-    *,
-    json: Json = False,
-) -> None:
-    """Say whose session it is; one that is published already moves to the new patient."""
-    from dynod.cli.session import run_assign
-
-    details: dict[str, object] = {"patient": patient, "sex": sex, "birth_year": birth_year}
-    run_assign(config, session_id, details, as_json=json)
-
-
-@session.command("start")
-def session_start(
-    patient: Annotated[
-        str | None, typer.Option(help="SYSTEM|ID, as the record system names the patient.")
-    ] = None,
-    body_mass_kg: Annotated[float | None, typer.Option(help="Body mass in kg.")] = None,
-    involved_side: Annotated[InvolvedSide | None, typer.Option(help="The side at issue.")] = None,
-    battery: Annotated[str | None, typer.Option(help="Which battery of tests.")] = None,
-    lever_arm: Annotated[
-        list[str] | None, typer.Option(help="MOVEMENT:SIDE=METRES; may be repeated.")
-    ] = None,
-    config: Config = DEFAULT_CONFIG,
-    *,
-    json: Json = False,
-) -> None:
-    """Begin a session; prints the code that the display must show."""
-    from dynod.cli.session import run_start
-
-    run_start(
-        config,
-        {
-            "patient": patient,
-            "body_mass_kg": body_mass_kg,
-            "involved_side": involved_side,
-            "battery": battery,
-        },
-        lever_arm or [],
-        as_json=json,
-    )
-
-
-@session.command("end")
-def session_end(config: Config = DEFAULT_CONFIG, *, json: Json = False) -> None:
-    """End the session; its results are published."""
-    from dynod.cli.session import run_end
-
-    run_end(config, as_json=json)
 
 
 def run() -> None:

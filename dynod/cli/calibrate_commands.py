@@ -11,9 +11,7 @@ CertificateId = Annotated[
     str, typer.Argument(metavar="ID", help="From `dynod calibrate list`.", show_default=False)
 ]
 
-calibrate = typer.Typer(
-    help="Calibrate with weights or angles, check weekly, keep certificates.", no_args_is_help=True
-)
+app = typer.Typer(help="Calibrate with weights or angles, check weekly, keep certificates.")
 
 Operator = Annotated[str | None, typer.Option(help="Who calibrates; default the user.")]
 TemperatureC = Annotated[float | None, typer.Option(help="Of the room, in °C.")]
@@ -33,8 +31,8 @@ Resolution = Annotated[
 ]
 
 
-@calibrate.command("verify")
-def calibrate_verify(  # noqa: PLR0913 - an option is an argument
+@app.command("verify")
+def calibrate_verify(
     device: Annotated[str, typer.Option(help="A device of the config.")],
     *,
     weights: Annotated[
@@ -64,8 +62,8 @@ def calibrate_verify(  # noqa: PLR0913 - an option is an argument
     run_verify(request, config, as_json=json)
 
 
-@calibrate.command("angle")
-def calibrate_angle(  # noqa: PLR0913 - an option is an argument
+@app.command("angle")
+def calibrate_angle(
     device: Annotated[str, typer.Option(help="An inclinometer of the config.")],
     *,
     procedure: Annotated[
@@ -103,8 +101,8 @@ def calibrate_angle(  # noqa: PLR0913 - an option is an argument
     run_angle(request, config, as_json=json)
 
 
-@calibrate.command("force")
-def calibrate_force(  # noqa: PLR0913 - an option is an argument
+@app.command("force")
+def calibrate_force(
     device: Annotated[
         str | None, typer.Option(help="A dynamometer of the config.", show_default=False)
     ] = None,
@@ -170,7 +168,7 @@ def calibrate_force(  # noqa: PLR0913 - an option is an argument
     run_force(request, config, as_json=json)
 
 
-@calibrate.command("list")
+@app.command("list")
 def calibrate_list(config: Config = DEFAULT_CONFIG, *, json: Json = False) -> None:
     """List every certificate: which unit, how long it holds, how it stands, the last check."""
     from dynod.cli.certificates import run_list
@@ -178,7 +176,7 @@ def calibrate_list(config: Config = DEFAULT_CONFIG, *, json: Json = False) -> No
     run_list(config, as_json=json)
 
 
-@calibrate.command("show")
+@app.command("show")
 def calibrate_show(
     certificate_id: CertificateId,
     plot: Annotated[
@@ -194,7 +192,7 @@ def calibrate_show(
     run_show(config, certificate_id, plot, as_json=json)
 
 
-@calibrate.command("import")
+@app.command("import")
 def calibrate_import(
     file: Annotated[Path, typer.Argument(help="The TOML file of a certificate.")],
     config: Config = DEFAULT_CONFIG,
@@ -209,7 +207,7 @@ def calibrate_import(
     run_import(config, file, any_unit=any_unit)
 
 
-@calibrate.command("export")
+@app.command("export")
 def calibrate_export(
     certificate_id: CertificateId,
     config: Config = DEFAULT_CONFIG,
@@ -223,7 +221,7 @@ def calibrate_export(
     run_export(config, certificate_id, out, force=force)
 
 
-@calibrate.command("revoke")
+@app.command("revoke")
 def calibrate_revoke(
     certificate_id: CertificateId,
     reason: Annotated[str, typer.Option(help="Why: dropped, repaired, wrong weights …")],
