@@ -49,8 +49,9 @@ tests/node/node_modules/.package-lock.json: tests/node/package.json tests/node/p
 
 node: tests/node/node_modules/.package-lock.json
 
+# Tests start dynod hundreds of times: its bytecode is kept, also where the environment forbids it.
 test: $(VENV)/.test node  ## every test
-	$(BIN)/python -m pytest -n $(WORKERS)
+	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n $(WORKERS)
 
 lint: $(VENV)/.lint  ## style, types, and the floors between the rooms
 	$(BIN)/ruff check .
