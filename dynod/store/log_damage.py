@@ -20,6 +20,7 @@ from typing import Self
 
 _HEADER_BYTES = 32
 _FRAME_HEADER_BYTES = 24
+_SECTOR_BYTES = 512  # the least that a disk writes in one piece
 _MAGIC = 0x377F0682  # the lowest bit tells the order of bytes that checksums are made in
 _MASK = 0xFFFFFFFF
 _Sum = tuple[int, int]
@@ -45,7 +46,7 @@ class _Header:
 
 @dataclass(frozen=True, slots=True)
 class _Frame:
-    ends_commit: bool
+    ends_commit: bool  # of the log's present use
     whole: bool
 
 
@@ -83,12 +84,23 @@ def _frames(data: memoryview, header: _Header) -> Iterator[_Frame]:
         if at > last:
             return
         head, page = data[at : at + _FRAME_HEADER_BYTES], data[at + _FRAME_HEADER_BYTES : at + size]
+        fits, present = False, head[8:16] == header.salt
         if whole:
             summed = _checksum(head[:8], checksum, big_endian=header.big_endian)
             checksum = _checksum(page, summed, big_endian=header.big_endian)
             fits = checksum == struct.unpack(">2I", head[16:24])
-            whole = fits and head[8:16] == header.salt
-        yield _Frame(ends_commit=any(head[4:8]), whole=whole)
+            whole = fits and present
+        # Where a torn commit has a hole, a frame of an earlier use shows through, and ends nothing.
+        of_this_use = fits or (present and not _may_be_two(at))
+        yield _Frame(ends_commit=of_this_use and any(head[4:8]), whole=whole)
+
+
+def _may_be_two(at: int) -> bool:
+    """Tell whether a frame's mark of a commit's end and its salt lie in two sectors of the disk.
+
+    Of a torn write one may be there without the other: the mark is of an earlier use then.
+    """
+    return at % _SECTOR_BYTES == _SECTOR_BYTES - 8
 
 
 def _checksum(data: bytes | memoryview, begin: _Sum, *, big_endian: bool) -> _Sum:

@@ -90,6 +90,34 @@ def test_behind_the_present_use_lies_an_earlier_one(tmp_path: Path) -> None:
     assert size > 10 * FRAME_BYTES
 
 
+def test_a_torn_commit_lets_an_earlier_use_show_through(tmp_path: Path) -> None:
+    """Nobody was told of the commit that was torn; what lies in its holes was checkpointed."""
+    path, torn = tmp_path / "a.db", tmp_path / "torn-wal"
+    log = path.with_name("a.db-wal")
+    with closing(sqlite3.connect(path, isolation_level=None)) as owner:
+        owner.execute("PRAGMA journal_mode = WAL")
+        owner.execute("CREATE TABLE kept (number INTEGER PRIMARY KEY, filling BLOB)")
+        for number in range(COMMITS):
+            owner.execute("INSERT INTO kept VALUES (?, 'short')", (number,))
+        owner.execute("PRAGMA wal_checkpoint(RESTART)")
+        before = log.read_bytes()
+        owner.execute("INSERT INTO kept VALUES (?, zeroblob(20000))", (COMMITS,))
+        after = log.read_bytes()
+    frames = sum(after[at : at + 512] != before[at : at + 512] for at in places(after))
+    assert frames > 4
+    for lost in range(1, 2**frames):
+        data = bytearray(after)
+        for frame, at in enumerate(places(after)):
+            if lost >> frame & 1:
+                data[at : at + FRAME_BYTES] = before[at : at + FRAME_BYTES]
+        torn.write_bytes(data)
+        assert not lost_commits(torn), f"{lost:b}"
+
+
+def places(log: bytes) -> range:
+    return range(HEADER_BYTES, len(log), FRAME_BYTES)
+
+
 def test_a_damaged_header_with_frames_behind_it(written: Path, tmp_path: Path) -> None:
     log = bytearray(written.with_name("a.db-wal").read_bytes())
     log[18] ^= 0x10
