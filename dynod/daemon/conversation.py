@@ -52,6 +52,11 @@ class Conversation:
         return self._step.phase
 
     @property
+    def silent_s(self) -> float:
+        """How long no sample has come."""
+        return time.monotonic() - self.heard_s
+
+    @property
     def identified(self) -> str | None:
         """The device's own answer to who it is."""
         return self._dialogue.identified

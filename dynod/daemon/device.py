@@ -82,6 +82,7 @@ class DeviceRunner:
         self._wait_s = LOOK_AGAIN_S
         self._warned: str | None = None
         self._link: Link | None = None
+        self._conversation: Conversation | None = None
         self._resting_n: float | None = None
 
     @property
@@ -112,7 +113,7 @@ class DeviceRunner:
             except DeviceError as error:
                 longer = self.status.state is not DeviceState.ABSENT
                 await self._lost(DeviceState.ABSENT, str(error), longer=longer)
-            self._link = None
+            self._link, self._conversation = None, None
             if not self._wanted_elsewhere:
                 await self._pause()
         self._set(DeviceState.ABSENT, None)
@@ -121,6 +122,13 @@ class DeviceRunner:
     def progress(self) -> tuple[int, int]:
         """How many chunks were taken from the open port, and how many wait; for the watchdog."""
         return (0, 0) if self._link is None else (self._link.taken, self._link.waiting)
+
+    @property
+    def overdue(self) -> bool:
+        """Whether samples are missing by now: none came for longer than any clump of them takes."""
+        if self._conversation is None:
+            return False
+        return self._conversation.silent_s > self.stream.recorder.overdue_s
 
     def begin(self, at_s: float | None, started_by: StartedBy) -> None:
         """Begin the recording of the running trial."""
@@ -191,6 +199,7 @@ class DeviceRunner:
         async with Link(port) as link:
             self._link = link
             conversation = Conversation(link, self.profile, self._decoder, self._ring)
+            self._conversation = conversation
             self._set(DeviceState.OPENING, None)
             conversation.begin()
             while not self._wanted_elsewhere:

@@ -238,9 +238,12 @@ class Station:
         self._take = _Take(self._devices.fix_calibration(device_id, instant()))
 
     def _end_recording(self, effect: EndRecording, at: StreamMoment | None) -> None:
-        recorder = self._devices[effect.device_id].stream.recorder
+        device = self._devices[effect.device_id]
+        recorder = device.stream.recorder
         flags = (Flag.DISCARDED,) if effect.discarded else ()
         if recorder.recording:
+            if device.overdue:  # the last of the trial is missing
+                flags = (*flags, Flag.GAP)
             end_s = self._devices.stream_time(at, effect.device_id)
             self._begin_analysis(recorder.end(end_s, *flags))
         elif self._take is not None:  # it ended by itself a moment ago and is on its way here

@@ -30,6 +30,9 @@ from dynod.model.trial import Recording, StartedBy
 # A detector tells of a begin after its first sample: an onset 50 ms later, a movement away from
 # a stable hold up to seconds later. The ring reaches back that much further than the pre-roll.
 LATE_BEGIN_S = 5.0
+# What nothing came for so long before the end of a recording is missing from it. Adapters and
+# radios bring samples in clumps; it is also what `wire.clock` takes for a gap without stamps.
+OVERDUE_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,12 @@ class Recorder:
         return self._last_s
 
     @property
+    def overdue_s(self) -> float:
+        """How long no sample may come before some are missing, beyond two intervals."""
+        rate_hz = self.source.nominal_rate_hz
+        return OVERDUE_S + (2.0 / rate_hz if rate_hz > 0.0 else 0.0)
+
+    @property
     def latest(self) -> float | None:
         """The newest value in N or deg, untared; None before the first. For the live view.
 
@@ -156,7 +165,8 @@ class Recorder:
         block = self._joined().between(first_s, end_s)
         hurt = [flag for t_s, flag in self._rejects if first_s <= t_s <= end_s]
         self._trim()
-        kept = tuple(dict.fromkeys((*running.flags, *hurt, *flags)))
+        overdue = (Flag.GAP,) if self._is_overdue(end_s) else ()
+        kept = tuple(dict.fromkeys((*running.flags, *hurt, *flags, *overdue)))
         return self._recording(block, start_s, end_s, running.started_by, kept)
 
     def reading(self, at_s: float) -> Recording:
@@ -249,6 +259,11 @@ class Recorder:
             mount_sign=self.source.mount_sign,
             stamped=self.source.stamped,
         )
+
+    def _is_overdue(self, at_s: float) -> bool:
+        """Tell whether samples of the time before ``at_s`` never came: the stream stands still."""
+        late_s = at_s - self._last_s
+        return math.isfinite(late_s) and late_s > self.overdue_s
 
     def _to_units(self, block: SampleBlock) -> FloatArray:
         values = self._calibration.apply(block.channel(self.source.axis))
