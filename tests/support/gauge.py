@@ -34,6 +34,7 @@ class Gauge:
         self.received = bytearray()
         self.started = threading.Event()
         self._over = threading.Event()
+        self._cut = threading.Event()
         self._lock = threading.RLock()
         self._level_n = rest_n
         self._idles = idle
@@ -69,11 +70,19 @@ class Gauge:
                 os.close(self._master)
                 self._master = -1
 
+    def replug(self) -> None:
+        """Pull the plug, whatever is being written and whether or not anybody reads it; plug in."""
+        self._cut.set()
+        with self._lock:
+            self.unplug()
+            self._cut.clear()
+            self.plug()
+
     def write(self, data: bytes) -> None:
-        """Send all of it; only the end of the gauge cuts it short, when nobody reads any more."""
+        """Send all of it; only a pulled plug and the end of the gauge cut it short."""
         with self._lock:
             view = memoryview(data)
-            while view and not self._over.is_set():
+            while view and not (self._over.is_set() or self._cut.is_set()):
                 try:
                     view = view[os.write(self._master, view) :]
                 except BlockingIOError:

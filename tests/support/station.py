@@ -119,6 +119,8 @@ def quick_profile(folder: Path) -> None:
     (target / "profile.toml").write_text(text)
 
 
+READY = "ready: looking for"
+
 # Runs the program with a clock that counts as synchronised while a file is there, as FHIR needs it.
 CLOCK_MARK = "the-clock-is-right"
 SYNCED = f"""
@@ -322,6 +324,13 @@ class Daemon:
         self.stop()
 
     def start(self) -> None:
+        """Start it, and wait until it looks for its devices."""
+        count = self.log.read_text().count(READY) if self.log.exists() else 0
+        self.launch()
+        self.wait_log(READY, count + 1)
+
+    def launch(self) -> None:
+        """Start it, and do not wait."""
         environment = {key: value for key, value in os.environ.items() if "DYNOD" not in key}
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -330,7 +339,16 @@ class Daemon:
                 stderr=log,
                 env=environment,
             )
-        self.wait_log("ready: looking for", self.log.read_text().count("ready: looking for") + 1)
+
+    def alive(self) -> bool:
+        """Tell whether it runs."""
+        process = self._process
+        return process is not None and process.poll() is None
+
+    def ask_to_stop(self) -> None:
+        """Send what systemd sends first, and do not wait."""
+        assert self._process is not None
+        self._process.terminate()
 
     def run_as(self, *program: str) -> None:
         """Have ``dynod`` started by these words of Python's, in place of ``-m dynod``."""
