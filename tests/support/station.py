@@ -340,6 +340,11 @@ class Daemon:
                 env=environment,
             )
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def alive(self) -> bool:
         """Tell whether it runs."""
         process = self._process
