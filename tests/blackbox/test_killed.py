@@ -163,12 +163,14 @@ def _write_figures(
     write_block(
         "killed",
         f"""\
-- Kills of the daemon (SIGKILL): {KILLS}: {moments}. Kills of the broker: {broker_kills}.
+- Kills of the daemon (SIGKILL): {KILLS}; of the broker: {broker_kills}. Of the daemon
+  {moments}.
 - Pulls: {len(tally.pulls)}, in {tally.sessions} sessions. Trials in the database: {len(trials)}.
 - Verdicts that a therapist saw: {len(shown)}. Of these in the database: {len(shown)}, with all
   their samples; at the subscriber: {len(shown)}.
 - Messages: {last_sequence}, without a hole; each at the subscriber once. At the wire
-  {len(arrived)} were seen, {len(arrived) - len(set(arrived))} of them again.
+  {len(arrived)} were seen, {len(arrived) - len(set(arrived))} of them again: at every connection what
+  has no receipt yet goes out once more.
 - {taken_s / 60.0:.0f} minutes on two cores of x86-64, {datetime.now(UTC):%Y-%m-%d}.
 """,
     )

@@ -82,9 +82,10 @@ class Therapist:
         """Begin a session; who got no answer asks again with the same words."""
         if self._start is None:
             self._start = {"request_id": str(uuid4()), "patient": PATIENT}
-        if self._display.command("session.start", self._start, PULL_S) is not None:
+        reply = self._display.command("session.start", self._start, PULL_S)
+        if reply is not None:
             self._start = None
-            self._tally.sessions += 1
+            self._tally.sessions += reply["ok"] is True
 
     def _pull(self, alive: Callable[[], bool]) -> None:
         """Press, pull, press; wait for the verdict, or for the daemon's end."""
