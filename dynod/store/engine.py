@@ -4,7 +4,7 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -87,13 +87,34 @@ class FileLock:
             self._descriptor = None
 
 
-def create_file(path: Path) -> None:
-    """Make the database file (0600) and its folder (0700) where they are missing."""
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable: those of files that are new, renamed or removed.
+
+    Raises OSError.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def create_file(path: Path) -> None:
+    """Make the database file (0600) and its folder (0700) where they are missing, durably."""
+    try:
+        _create_folder(path.parent)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     except OSError as error:
         raise StorageError(f"{path}: {error.strerror}; {_advice('readonly')}") from error
+
+
+def _create_folder(folder: Path) -> None:
+    if folder.is_dir():
+        return
+    _create_folder(folder.parent)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    # SQLite sees to the names in the folder, and nobody to the folder's own.
+    sync_folder(folder.parent)
 
 
 def make_engine(path: Path, *, readonly: bool) -> Engine:
@@ -135,3 +156,7 @@ def _configure(connection: sqlite3.Connection, *, readonly: bool) -> None:
     connection.execute("PRAGMA secure_delete = ON")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
+    # A commit that a power cut tore would lie behind those to come, in the same use of the log, and
+    # look as if it had been lost (`dynod.store.log_damage`): the log begins anew.
+    with suppress(sqlite3.OperationalError):  # a full disk: the next commit meets it, and tells
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

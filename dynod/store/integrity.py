@@ -6,7 +6,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from dynod.model.errors import DamagedError, StorageError
-from dynod.store.engine import FileLock
+from dynod.store.engine import FileLock, sync_folder
 from dynod.store.log_damage import lost_commits
 
 _DAMAGED = ".damaged-"
@@ -55,11 +55,11 @@ def set_aside(path: Path, now: datetime) -> Path:
     lock = FileLock(path, shared=False)
     try:
         aside = _free_name(path, now, _DAMAGED)
-        # The log first: a log without its database says nothing, one beside another's would.
-        for ending in (*_BESIDE, ""):
-            part = path.with_name(path.name + ending)
-            if part.exists():
-                part.rename(aside.with_name(aside.name + ending))
+        # The database first, and durably: a power cut may leave its log alone, which is set aside
+        # at the next start. Without its log it would look sound, and lack what stood there.
+        path.rename(aside)
+        sync_folder(path.parent)
+        _move_beside(path, aside)
     except OSError as error:
         raise StorageError(f"{path}: cannot be set aside: {error.strerror}") from error
     finally:
@@ -75,14 +75,19 @@ def note_missing(path: Path, now: datetime) -> Path:
     """
     note = _free_name(path, now, _MISSING)
     try:
-        for ending in _BESIDE:
-            part = path.with_name(path.name + ending)
-            if part.exists():
-                part.rename(note.with_name(note.name + ending))
         note.touch(mode=0o600, exist_ok=False)
+        sync_folder(path.parent)
+        _move_beside(path, note)
     except OSError as error:
         raise StorageError(f"{note}: cannot be written: {error.strerror}") from error
     return note
+
+
+def _move_beside(path: Path, to: Path) -> None:
+    for part, target in zip(_parts(path)[1:], _parts(to)[1:], strict=True):
+        if part.exists():
+            part.rename(target)
+    sync_folder(path.parent)
 
 
 def were_set_aside(path: Path) -> tuple[Path, ...]:
@@ -103,4 +108,8 @@ def _marked(path: Path, mark: str) -> tuple[Path, ...]:
 def _free_name(path: Path, now: datetime, mark: str) -> Path:
     name = f"{path.name}{mark}{now.astimezone(UTC):%Y%m%dT%H%M%SZ}"
     tries = (path.with_name(name if count == 1 else f"{name}-{count}") for count in range(1, 1000))
-    return next(item for item in tries if not item.exists())
+    return next(item for item in tries if not any(map(Path.exists, _parts(item))))
+
+
+def _parts(path: Path) -> tuple[Path, ...]:
+    return tuple(path.with_name(path.name + ending) for ending in ("", *_BESIDE))

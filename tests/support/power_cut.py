@@ -113,6 +113,17 @@ class Disk:
         }
         return _whole({path: None if node is None else torn[node] for path, node in names.items()})
 
+    def last_written(self, count: int) -> Image:
+        """What was synced, and of the rest only the last writes to each file."""
+        image = self.synced()
+        for path, number in self._sure.items():
+            if number is not None and path in image:
+                data = bytearray(image[path] or b"")
+                for change in self._nodes[number].unsure[-count:]:
+                    _put(data, change)
+                image[path] = bytes(data)
+        return image
+
     def _content(self, number: int | None, *, sure: bool) -> bytes | None:
         if number is None:
             return None
