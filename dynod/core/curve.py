@@ -7,7 +7,7 @@ import numpy as np
 from dynod.core.even import BoolArray, IntArray, running_area
 from dynod.core.filters import can_lowpass, zero_lag_lowpass_rows
 from dynod.core.settings import AnalysisSettings
-from dynod.core.spikes import hampel
+from dynod.core.spikes import glitches, hampel
 from dynod.model.samples import FloatArray
 
 
@@ -17,8 +17,9 @@ class Curves:
 
     ``force_n`` is free of lone spikes, ``smooth_n`` low-passed besides (the same where the rate
     does not allow the filter), ``area`` the running area of ``force_n`` in N × samples. ``first``
-    is the index of the first sample of the recording proper, which ``during`` marks; ``spikes``
-    marks what was replaced. A position p stands for the time p / rate_hz after the first sample.
+    is the index of the first sample of the recording proper, which ``during`` marks; ``spikes`` and
+    the smaller ``glitches`` mark what was replaced. A position p stands for the time p / rate_hz
+    after the first sample.
     """
 
     force_n: FloatArray
@@ -29,6 +30,7 @@ class Curves:
     rate_hz: FloatArray
     filtered: BoolArray
     spikes: BoolArray
+    glitches: BoolArray
 
     @property
     def last(self) -> int:
@@ -49,6 +51,7 @@ def make_curves(
     At least one sample of each must belong to the recording proper, and every rate be a number.
     """
     clean, spikes = hampel(tared_n, settings)
+    clean, small = glitches(clean, rate_hz, settings)
     filtered = can_lowpass(rate_hz, settings.lowpass_hz)
     if np.all(filtered):
         smooth = zero_lag_lowpass_rows(clean, rate_hz, settings.lowpass_hz)
@@ -58,4 +61,6 @@ def make_curves(
             clean[filtered], rate_hz[filtered], settings.lowpass_hz
         )
     during = np.arange(clean.shape[1]) >= first[:, np.newaxis]
-    return Curves(clean, smooth, running_area(clean), first, during, rate_hz, filtered, spikes)
+    return Curves(
+        clean, smooth, running_area(clean), first, during, rate_hz, filtered, spikes, small
+    )

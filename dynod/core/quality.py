@@ -37,7 +37,7 @@ def curve_flags(
     """Return each flag with the curves that earn it, (m,)."""
     return {
         Flag.LOW_RATE: ~curves.filtered,
-        Flag.SPIKE: np.any(curves.spikes, axis=1),
+        Flag.SPIKE: np.any(curves.spikes | curves.glitches, axis=1),
         Flag.PEAK_ON_SPIKE: _peak_on_spike(curves, marks, settings),
         Flag.TOO_SHORT: _too_short(curves, marks, settings),
         Flag.PRE_TENSION: _pre_tension(curves, settings),

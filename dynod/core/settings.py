@@ -16,6 +16,7 @@ class AnalysisSettings:
     Defaults of ours: ``no_contraction_n`` (the trigger's own threshold), ``edge_n`` (where a
     contraction begins and ends for time, rate and impulse), ``pre_tension_n``, ``spike_n`` and
     ``spike_fraction`` (a lone sample off its neighbours' median by more than both is no muscle),
+    ``glitch_*`` (a smaller one amid a smooth curve, `dynod.core.spikes`),
     ``gap_factor`` (one lost sample doubles an interval), ``move_deg`` (leaving a hold).
 
     Defaults of ours for quality (``dynod.core.quality`` defines each): ``countermovement_*``,
@@ -55,6 +56,11 @@ class AnalysisSettings:
     pre_tension_n: float = 10.0
     spike_n: float = 20.0
     spike_fraction: float = 0.15
+    glitch_n: float = 3.0
+    glitch_fraction: float = 0.02
+    glitch_factor: float = 3.0
+    glitch_noise_factor: float = 5.0
+    glitch_min_rate_hz: float = 50.0
     spike_reach_s: float = 0.05
     gap_factor: float = 1.75
     rfd_min_rate_hz: float = 50.0

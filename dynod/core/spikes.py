@@ -12,6 +12,11 @@ from dynod.core.settings import AnalysisSettings
 from dynod.model.samples import FloatArray
 
 WINDOW = 5
+# Around a glitch the curve is smooth: where the steps begin and end among six samples on either
+# side, and the one across it. With fewer of them mere noise would look like a glitch now and then.
+_REACH = 6
+_BEFORE = np.array([*range(-_REACH, -1), -1, *range(1, _REACH)])
+_AFTER = np.array([*range(-_REACH + 1, 0), 1, *range(2, _REACH + 1)])
 
 
 def hampel(force_n: FloatArray, settings: AnalysisSettings) -> tuple[FloatArray, BoolArray]:
@@ -27,6 +32,38 @@ def hampel(force_n: FloatArray, settings: AnalysisSettings) -> tuple[FloatArray,
     largest = np.max(medians, axis=1, keepdims=True)
     limit = np.maximum(settings.spike_n, settings.spike_fraction * largest)
     mask = np.abs(force_n - medians) > limit
+    return np.where(mask, medians, force_n), mask
+
+
+def glitches(
+    force_n: FloatArray, rate_hz: FloatArray, settings: AnalysisSettings
+) -> tuple[FloatArray, BoolArray]:
+    """Return the force with glitches replaced, and the mask of what was replaced, (m, n) each.
+
+    A digit that a serial line took for another one is a spike too small for ``hampel``, and yet
+    moves a peak. It is found where all around is smooth: a sample that lies off the median of its
+    five neighbours by more than ``glitch_n``, more than ``glitch_fraction`` of the curve's largest
+    median, more than ``glitch_factor`` times any step among the six samples on either side, and
+    ``glitch_noise_factor`` times the curve's median step. Below ``glitch_min_rate_hz`` (m,) nothing
+    is one: there a muscle does come and go within two samples.
+    """
+    quick = rate_hz >= settings.glitch_min_rate_hz
+    if force_n.shape[1] < 2 * _REACH + 1 or not np.any(quick):
+        return force_n, np.zeros(force_n.shape, dtype=bool)
+    medians = running_median(force_n)
+    off_n = np.abs(force_n - medians)
+    largest = np.max(medians, axis=1)
+    limit = np.maximum(settings.glitch_n, settings.glitch_fraction * largest)
+    usual_n = np.median(np.abs(np.diff(force_n, axis=1)), axis=1)
+    limit = np.maximum(limit, settings.glitch_noise_factor * usual_n)
+    mask = (off_n > limit[:, np.newaxis]) & quick[:, np.newaxis]
+    mask[:, :_REACH] = mask[:, -_REACH:] = False
+    rows, places = np.nonzero(mask)
+    if not len(rows):
+        return force_n, mask
+    row, place = rows[:, np.newaxis], places[:, np.newaxis]
+    steps_n = np.abs(force_n[row, place + _AFTER] - force_n[row, place + _BEFORE])
+    mask[rows, places] = off_n[rows, places] > settings.glitch_factor * np.max(steps_n, axis=1)
     return np.where(mask, medians, force_n), mask
 
 

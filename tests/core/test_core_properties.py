@@ -26,6 +26,7 @@ NEWTON_LIMITS = (
     "edge_n",
     "pre_tension_n",
     "spike_n",
+    "glitch_n",
     "onset_sd_floor_n",
     "countermovement_n",
     "noise_sd_n",
