@@ -53,6 +53,7 @@ class Publisher:
         self._receipts_required = receipts_required
         self._loops: list[asyncio.Task[None]] = []
         self._fresh: list[OutboxRow] = []
+        self._missed = False  # whether more was committed than is kept here
         self._newest = 0  # highest sequence that was taken for sending
         self._drained = False  # whether the last look found nothing older that waits
         self._wake = asyncio.Event()
@@ -84,8 +85,15 @@ class Publisher:
         await self._connection.close(self._displays.status(StationState.OFFLINE))
 
     def committed(self, rows: Sequence[OutboxRow]) -> None:
-        """Take note that the outbox or a counter changed; ``rows`` are new in the outbox."""
-        self._fresh.extend(rows)
+        """Take note that the outbox or a counter changed; ``rows`` are new in the outbox.
+
+        No more than a portion of them is kept: what waits for the broker waits in the outbox.
+        """
+        if len(self._fresh) + len(rows) > IN_FLIGHT:
+            self._fresh.clear()
+            self._missed = True
+        else:
+            self._fresh.extend(rows)
         self._wake.set()
 
     def show(self, message: Outgoing) -> None:
@@ -156,10 +164,13 @@ class Publisher:
         """Send what was just committed without reading it back, unless older rows wait."""
         # One that was committed while older rows were read may have gone out with them.
         rows = [row for row in self._fresh if row.sequence > self._newest]
+        missed, self._missed = self._missed, False
         self._fresh.clear()
-        if not rows:
+        if missed:
+            self._drained = False
+        if not rows or missed:
             return
-        if self._drained and self._connection.connected and len(rows) <= IN_FLIGHT:
+        if self._drained and self._connection.connected:
             await self._send_rows(rows)
         else:
             self._drained = False

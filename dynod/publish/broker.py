@@ -12,6 +12,10 @@ class PublishRefusedError(BrokerError):
     """The broker is there but does not take this message."""
 
 
+class UnacknowledgedError(BrokerError):
+    """The broker is connected and does not acknowledge what is published."""
+
+
 class ConnectionLostError(BrokerError):
     """The connection could not be made, or is gone."""
 

@@ -15,7 +15,6 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from dynod.model.errors import BrokerError
 from dynod.publish.broker import (
     BrokerSettings,
     ConnectionLostError,
@@ -23,6 +22,7 @@ from dynod.publish.broker import (
     Inbound,
     Outgoing,
     PublishRefusedError,
+    UnacknowledgedError,
 )
 
 _log = logging.getLogger(__name__)
@@ -92,7 +92,7 @@ class MqttClient(aiomqtt.Client):
             raise
         finally:
             if not self.opened:
-                self._hang_up()
+                self.hang_up()
 
     def abandon(self) -> None:
         """Wait no longer for the first answer; ``open`` raises HungUpError."""
@@ -158,7 +158,10 @@ class MqttClient(aiomqtt.Client):
                 f"not published on {topic}: the connection was lost"
             ) from cause
         if not ack.done():
-            raise BrokerError(f"not published on {topic}: the broker does not acknowledge")
+            raise UnacknowledgedError(
+                f"it does not acknowledge what is published on {topic}; connecting again; look at "
+                "the broker's log"
+            )
         if ack.result().is_failure:
             raise PublishRefusedError(
                 f"what is published on {topic} is refused ({ack.result()}); "
@@ -173,9 +176,9 @@ class MqttClient(aiomqtt.Client):
         name = "Disconnect with will message" if with_will else "Normal disconnection"
         if self._client.disconnect(ReasonCode(PacketTypes.DISCONNECT, name)) == MQTT_ERR_SUCCESS:
             await asyncio.wait({self._disconnected}, timeout=LEAVE_TIMEOUT_S)
-        self._hang_up()
+        self.hang_up()
 
-    def _hang_up(self) -> None:
+    def hang_up(self) -> None:
         """Close the socket under the library, which then tidies up as after any loss."""
         sock = self._client.socket()
         if isinstance(sock, socket.socket):

@@ -9,12 +9,18 @@ import logging
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from ssl import SSLContext
 
 from dynod.model.errors import BrokerError
-from dynod.publish.broker import BrokerSettings, Inbound, Outgoing, PublishRefusedError
+from dynod.publish.broker import (
+    BrokerSettings,
+    Inbound,
+    Outgoing,
+    PublishRefusedError,
+    UnacknowledgedError,
+)
 from dynod.publish.broker_faults import fault_line
 from dynod.publish.client import LEAVE_TIMEOUT_S, MqttClient
+from dynod.publish.tls_files import TlsFiles
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +52,8 @@ class BrokerConnection:
         self._kicked = asyncio.Event()
         self._reported: str | None = None
         self._refused_topics: set[str] = set()
+        self._cut_for: UnacknowledgedError | None = None  # why we left the last connection
+        self._deaf = False  # whether we left one for it, and nothing was acknowledged since
 
     @property
     def connected(self) -> bool:
@@ -53,8 +61,11 @@ class BrokerConnection:
         return self._client is not None and self._client.opened and not self._client.lost
 
     async def run(self) -> None:
-        """Stay connected until ``close``. Raises ConfigError for unusable certificate files."""
-        tls = self._settings.tls_context()
+        """Stay connected until ``close``. Raises ConfigError for unusable certificate files.
+
+        Those that were renewed meanwhile are read anew before the next attempt.
+        """
+        tls = TlsFiles(self._settings)
         loop = asyncio.get_running_loop()
         shortest_s, longest_s = self._settings.retry_s
         wait_s = shortest_s
@@ -65,7 +76,7 @@ class BrokerConnection:
             except BrokerError as error:
                 if self._closing.is_set():
                     return
-                self._report(fault_line(error, self._settings))
+                self._report(fault_line(self._cut_for or error, self._settings))
             if loop.time() - begun_s > longest_s:
                 wait_s = shortest_s
             await self._pause(wait_s * _jitter())
@@ -75,15 +86,24 @@ class BrokerConnection:
         """Publish a message; with QoS 1, return once the broker has acknowledged it.
 
         Raises PublishRefusedError when the broker does not take it, and BrokerError when there
-        is no connection or it is lost before the acknowledgement.
+        is no connection or it is lost before the acknowledgement. A broker that does not
+        acknowledge in time is left and connected to anew: the library would keep all that waits for
+        it, and send it once more by itself.
         """
         if self._client is None or not self._client.opened:
             raise BrokerError(f"broker {self._settings.address}: not connected")
+        client = self._client
         try:
-            await self._client.send(message)
+            await client.send(message)
         except PublishRefusedError as error:
             self._report_refused(message.topic, error)
             raise
+        except UnacknowledgedError as error:
+            self._cut_for, self._deaf = error, True
+            client.hang_up()
+            raise
+        if message.qos:
+            self._deaf = False
 
     async def read_retained(self, topic: str) -> None:
         """Let the broker deliver what is retained under a filter of ours once more.
@@ -115,15 +135,18 @@ class BrokerConnection:
                     await client.send(goodbye)
         await client.leave(with_will=False)
 
-    async def _connect_once(self, tls: SSLContext | None) -> None:
-        client = MqttClient(self._settings, tls, self._will() if self._will else None)
+    async def _connect_once(self, tls: TlsFiles) -> None:
+        self._cut_for = None
+        context = tls.context()
+        client = MqttClient(self._settings, context, self._will() if self._will else None)
         self._client = client
         try:
             await client.open()
             for topic in self._filters:
                 await self._subscribe(client, topic)
             log.info("broker %s: connected", self._settings.address)
-            self._reported = None
+            if not self._deaf:
+                self._reported = None
             self._refused_topics.clear()
             await self._on_connected()
             async for message in client.inbound():
