@@ -1,4 +1,8 @@
-"""The power is cut after any write of the store: nothing that was told is lost, nothing is half."""
+"""The power is cut after any write of the store: nothing that was told is lost, nothing is half.
+
+``DYNOD_SOAK_CUTS=3`` cuts it after every single one, three times at random each (``make soak``),
+and writes its figures into docs/reliability.md.
+"""
 
 import os
 import random
@@ -16,6 +20,7 @@ from dynod.daemon.opening import notices, open_database
 from dynod.store.audit import AuditEntry
 from dynod.store.log_damage import lost_commits
 from tests.store.samples import NOW
+from tests.support.page import write_block
 from tests.support.power_cut import Image, prefixes, write_image
 from tests.support.power_cut_judge import DATABASE, cut_everywhere, fast_folder
 from tests.support.write_recorder import (
@@ -31,7 +36,9 @@ ROOT = Path(__file__).parents[2]
 LOG = "dynod.db-wal"
 FRAMES = 4
 RENAMES = 12  # operations until a database is set aside
-LONG = "DYNOD_SOAK_S" in os.environ
+TRIES = int(os.environ.get("DYNOD_SOAK_CUTS", "0"))
+LONG = TRIES > 0
+LONG_TRIALS = 90  # pass a thousand pages: the log is moved into the database, and begins anew
 SEED = 20260302
 
 pytestmark = pytest.mark.timeout(3600 if LONG else 120)
@@ -51,23 +58,25 @@ def record(folder: Path, job: str, *words: str) -> Recording:
 
 def every(step: int) -> range:
     """Return after which numbers of operations to cut: after every one in the long form."""
-    return range(0, 1_000_000, 1 if LONG else step)
+    return range(0, sys.maxsize, 1 if LONG else step)
 
 
 def test_nothing_that_was_told_is_lost(tmp_path: Path) -> None:
-    recording = record(tmp_path, "work", "120" if LONG else "12")
+    recording = record(tmp_path, "work", str(LONG_TRIALS if LONG else 10))
     figures = cut_everywhere(
-        recording, tries=4 if LONG else 1, chosen=every(8).__contains__, seed=SEED
+        recording, tries=TRIES or 1, chosen=every(10), seed=SEED, workers=2 if LONG else 1
     )
-    print(figures)
     assert figures.told > 10
     assert figures.lost == []
+    if LONG:
+        assert figures.syncs > 200
+        write_block("power cut of the store", figures.lines())
 
 
 @pytest.mark.parametrize("synchronous", ["OFF", "NORMAL"])
 def test_a_store_that_tells_too_early_is_found_out(tmp_path: Path, synchronous: str) -> None:
     recording = record(tmp_path, "work", "3", synchronous)
-    figures = cut_everywhere(recording, tries=1, chosen=every(10).__contains__, seed=SEED)
+    figures = cut_everywhere(recording, tries=1, chosen=range(0, sys.maxsize, 16), seed=SEED)
     assert figures.told > 0
     assert figures.lost
 
@@ -80,8 +89,8 @@ def test_cut_again_after_a_cut(tmp_path: Path) -> None:
     write_image(image, tmp_path / "state")
     figures = cut_everywhere(
         record(tmp_path, "go_on", "4"),
-        tries=12 if LONG else 3,
-        chosen=every(1).__contains__,
+        tries=4 * TRIES or 3,
+        chosen=every(1),
         seed=SEED,
     )
     assert figures.told == 5
@@ -96,10 +105,7 @@ def test_cut_while_it_is_migrated(tmp_path: Path, schema: str) -> None:
     with closing(sqlite3.connect(tmp_path / "state" / DATABASE)) as old:
         old.executescript(script)
     recording = record(tmp_path, "go_on", "1")
-    figures = cut_everywhere(
-        recording, tries=6 if LONG else 1, chosen=every(2).__contains__, seed=SEED
-    )
-    print(figures)
+    figures = cut_everywhere(recording, tries=2 * TRIES or 1, chosen=every(2), seed=SEED)
     assert figures.told == 2
     assert figures.lost == []
 
@@ -141,7 +147,7 @@ def test_cut_while_a_damaged_one_is_set_aside(tmp_path: Path) -> None:
     recording = record(tmp_path, "go_on", "2")
     rng = random.Random(SEED)
     for after, disk in prefixes(recording):
-        if after not in every(40) and after > RENAMES:
+        if after not in every(60) and after > RENAMES:
             continue
         for image in (disk.orderly(), disk.synced(), *(disk.torn(rng) for _ in range(2))):
             with fast_folder() as folder:
