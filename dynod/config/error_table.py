@@ -4,6 +4,7 @@ It can also be written: the rows of a site's own reliability study.
 """
 
 import json
+import os
 import tomllib
 from collections.abc import Sequence
 from dataclasses import replace
@@ -119,7 +120,10 @@ def _block(row: MeasurementError) -> str:
 def _replace(path: Path, text: str) -> None:
     beside = path.with_name(f".{path.name}.new")
     try:
-        beside.write_text(text, encoding="utf-8")
+        with beside.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())  # else a power cut could leave an empty table under the name
         beside.replace(path)
     except OSError as error:
         beside.unlink(missing_ok=True)
