@@ -116,9 +116,12 @@ def is_loopback(host: str) -> bool:
 
 
 class StorageConfig(Part):
-    """Where the database is."""
+    """Where the database is, whether it is copied every night, and what must stay free."""
 
     path: PathFrom = Path("/var/lib/dynod/dynod.db")
+    backup: bool = True
+    backup_keep: Annotated[int, Field(ge=1, le=366)] = 7
+    floor_mb: Annotated[int, Field(ge=0, le=1_000_000)] = 100
 
 
 class ButtonConfig(Part):

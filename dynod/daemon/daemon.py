@@ -12,6 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from dynod.config.certificates import SITE_FOLDER
+from dynod.daemon.backup import Backups
 from dynod.daemon.bundles import Bundles
 from dynod.daemon.calibration_watch import CalibrationWatch
 from dynod.daemon.clock import instant
@@ -20,6 +21,7 @@ from dynod.daemon.control import ControlServer, Lease, refusal, refusal_of
 from dynod.daemon.corrections import Corrections
 from dynod.daemon.device import DeviceRunner
 from dynod.daemon.devices import StationDevices
+from dynod.daemon.disk import DiskWatch
 from dynod.daemon.displays import Displays
 from dynod.daemon.flight import FlightRing, flight_folder
 from dynod.daemon.jobs import Jobs
@@ -66,6 +68,7 @@ class Daemon:
         self._tasks = tasks
         self._rings: list[FlightRing] = []
         self._database = config.storage.path
+        self._of_database = notices(self._database)
         self._idle_s = config.session.idle_minutes * 60.0
         self._writer = Writer(store)
         self._manager = Notifier.of_environment(os.environ)
@@ -100,7 +103,7 @@ class Daemon:
             SOFTWARE,
             store.outbox_counts(),
             store.last_sequence,
-            notices(config.storage.path),
+            self._of_database,
         )
         commands = CommandService(
             self._station,
@@ -136,6 +139,12 @@ class Daemon:
         self._bundles = _bundles(plan, self._writer, self._station, letterhead)
         if self._bundles is not None:
             self._station.committed.append(self._bundles.committed)
+        self._disk = DiskWatch(
+            config.storage.path.parent, config.storage.floor_mb * 1_000_000, self._noticed
+        )
+        self._backups = _backups(plan, self._writer, self._station, self._noticed)
+        self._station.no_room = lambda: self._disk.refusal
+        self._station.fault_changed = self._noticed
         self._station.changed.append(self._state_changed)
         self._station.committed.append(self._publisher.committed)
 
@@ -154,6 +163,9 @@ class Daemon:
         ]
         if self._bundles is not None:
             background.append(self._tasks.create_task(self._bundles.run(), name="bundles"))
+        if self._backups is not None:
+            background.append(self._tasks.create_task(self._backups.run(), name="backup"))
+        background.append(self._tasks.create_task(self._disk.run(), name="disk"))
         background.append(self._tasks.create_task(self._be_watched(), name="watchdog"))
         self._station.rearm()
         await asyncio.sleep(0)  # a turn, in which each task begins to look for what it serves
@@ -173,6 +185,8 @@ class Daemon:
         until_s = asyncio.get_running_loop().time() + GOODBYE_S
         server.close()
         self._control.close()
+        if self._backups is not None:
+            self._backups.rest()
         for runner in self._devices:
             runner.stop()
         if runs:
@@ -297,12 +311,18 @@ class Daemon:
                 await asyncio.to_thread(ring.flush)
 
     def _look_after_notices(self) -> None:
-        """Take a notice down once its reason is gone; new ones come at a start alone."""
-        if not self._displays.notices:
-            return
-        left = notices(self._database)
-        if left != self._displays.notices:
-            self._displays.notices = left
+        """Take a database's notice down once it was seen to; new ones come at a start alone."""
+        if self._of_database:
+            self._of_database = notices(self._database)
+            self._noticed()
+
+    def _noticed(self) -> None:
+        """Show what whoever looks after the station has to know, when that has changed."""
+        copies = () if self._backups is None else self._backups.notices
+        fault = () if self._station.fault is None else (self._station.fault,)
+        told = (*self._of_database, *fault, *self._disk.notices, *copies)
+        if told != self._displays.notices:
+            self._displays.notices = told
             self._show(self._displays.status())
             self._state_changed()
 
@@ -333,6 +353,15 @@ def _bundles(
         return bundle_maker(plan, letterhead.stream)
 
     return Bundles(writer, station, letterhead.topics.fhir, maker)
+
+
+def _backups(
+    plan: Plan, writer: Writer, station: Station, changed: Callable[[], None]
+) -> Backups | None:
+    storage = plan.config.storage
+    if not storage.backup:
+        return None
+    return Backups(storage.path, storage.backup_keep, writer, station, changed)
 
 
 def _state_of(store: Store, plan: Plan) -> State:

@@ -75,6 +75,9 @@ class Station:
         self.refused: Counter[str] = Counter()
         self.changed: list[Callable[[], None]] = []
         self.committed: list[Callable[[Sequence[OutboxRow]], None]] = []
+        self.no_room: Callable[[], str | None] = lambda: None
+        self.fault: str | None = None
+        self.fault_changed: Callable[[], None] = lambda: None
         self._rules = rules
         self._devices = devices
         self._writer = writer
@@ -159,6 +162,9 @@ class Station:
     # -- steps ----------------------------------------------------------------------------
 
     def _step(self, given: Input) -> Step:
+        reason = self.no_room() if self.state.phase is Phase.IDLE else None
+        if reason is not None:  # what runs is finished first
+            raise Refused(ErrorCode.STORAGE, reason)
         return step(self.state, given, Context(instant(), self._rules, self._devices.roster()))
 
     async def _commit(
@@ -174,11 +180,22 @@ class Station:
         now = instant()
         done = audit if result.change else None
         ready = prepare_change(result.change, session, self._letterhead, now.wall, stored, done)
-        await self._writer.call(self._writer.store.commit, ready.change)
+        try:
+            await self._writer.call(self._writer.store.commit, ready.change)
+        except StorageError as error:
+            self._take_fault(f"the last change could not be stored: {error}")
+            raise
+        self._take_fault(None)
         self._devices.stored_at(now.wall)
         self.sealed(ready.sealed)
         chronicle.tell(result.change, done)
         await asyncio.sleep(0)  # what was committed goes out before any display is drawn
+
+    def _take_fault(self, fault: str | None) -> None:
+        """Remember whether the last change could be stored."""
+        if fault != self.fault:
+            self.fault = fault
+            self.fault_changed()
 
     def _adopt(self, result: Step, at: StreamMoment | None) -> None:
         """Let a step count: its state, what recorders must do, what displays show."""

@@ -13,6 +13,7 @@ class ErrorCode(StrEnum):
     NOT_FOUND = "not_found"
     AMBIGUOUS_DEVICE = "ambiguous_device"
     DEVICE_UNAVAILABLE = "device_unavailable"
+    STORAGE = "storage"
 
 
 class Refused(Exception):  # noqa: N818 - a refusal is an answer, not a failure of the program

@@ -38,7 +38,7 @@ url = "mqtt://127.0.0.1:{broker}"
 {broker_lines}
 
 [storage]
-path = "dynod.db"
+{storage}
 
 {first_device}
 
@@ -311,6 +311,7 @@ class Daemon:
                 ),
                 more=options.get("more", ""),
                 session=options.get("session", ""),
+                storage=options.get("storage", 'path = "dynod.db"'),
                 fhir="true" if options.get("fhir") else "false",
             )
         )
