@@ -10,13 +10,15 @@ Format: "WAL File Format" in https://www.sqlite.org/walformat.html.
 """
 
 import struct
-import sys
-from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import dropwhile
 from pathlib import Path
 from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
 
 _HEADER_BYTES = 32
 _FRAME_HEADER_BYTES = 24
@@ -104,12 +106,28 @@ def _may_be_two(at: int) -> bool:
 
 
 def _checksum(data: bytes | memoryview, begin: _Sum, *, big_endian: bool) -> _Sum:
-    words = array("I", bytes(data))
-    if big_endian != (sys.byteorder == "big"):
-        words.byteswap()
-    first, second = begin
-    pairs = iter(words)
-    for even, odd in zip(pairs, pairs, strict=True):
-        first = (first + even + second) & _MASK
-        second = (second + odd + first) & _MASK
-    return first, second
+    """Return SQLite's checksum of some words, going on from another.
+
+    Of each pair (a, b) of words the first sum takes a and the second, then the second takes b and
+    the first: so a word counts as often as a Fibonacci number says, by its distance from the end.
+    """
+    words = np.frombuffer(data, ">u4" if big_endian else "<u4")
+    count = len(words)
+    fibonacci = _fibonacci(count + 2)
+    first, second = (
+        int((words * fibonacci[at : at + count][::-1]).sum(dtype=np.uint32)) for at in (0, 1)
+    )
+    before, same, after = (int(fibonacci[count + step]) for step in (-1, 0, 1))
+    return (
+        (first + before * begin[0] + same * begin[1]) & _MASK,
+        (second + same * begin[0] + after * begin[1]) & _MASK,
+    )
+
+
+@cache
+def _fibonacci(count: int) -> NDArray[np.uint32]:
+    """Return so many Fibonacci numbers from 0 and 1 on, modulo 2**32."""
+    numbers = [0, 1]
+    while len(numbers) < count:
+        numbers.append((numbers[-2] + numbers[-1]) & _MASK)
+    return np.array(numbers, np.uint32)
