@@ -74,6 +74,7 @@ def make_backup(
         _write(database, part, now, enough)
         part.replace(target)
         _flush(folder)
+        _flush(folder.parent)  # the folder's own name, when it is new
         _rotate(folder, target, keep)
     except (OSError, sqlite3.Error) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)

@@ -14,6 +14,7 @@ from dynod.daemon.opening import open_database
 from dynod.model.deficit import Contribution
 from dynod.store import engine
 from dynod.store.audit import AuditEntry
+from dynod.store.backup import backup_folder, make_backup
 from dynod.store.change import Change
 from dynod.store.purge import PurgeOrder
 from dynod.store.store import Store
@@ -74,6 +75,15 @@ def go_on(path: Path, count: int) -> None:
         note(store, count)
 
 
+def back_up(path: Path, count: int) -> None:
+    """Make a copy every night, and keep one."""
+    with open_database(path, NOW) as store:
+        for night in range(count):
+            note(store, 1)
+            make_backup(path, backup_folder(path), NOW + timedelta(days=night), keep=1)
+            say(ALL_TOLD)
+
+
 def say(told: bytes) -> None:
     """Let it be seen from outside."""
     os.write(1, told)
@@ -90,7 +100,7 @@ def weaken(synchronous: str) -> None:
     engine._configure = weak
 
 
-JOBS = {"work": work, "go_on": go_on}
+JOBS = {"work": work, "go_on": go_on, "back_up": back_up}
 
 if __name__ == "__main__":
     for setting in sys.argv[4:]:

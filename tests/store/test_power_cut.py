@@ -18,13 +18,21 @@ import pytest
 from dynod.daemon.flight import flight_folder
 from dynod.daemon.opening import notices, open_database
 from dynod.store.audit import AuditEntry
+from dynod.store.backup import backup_folder, backups
 from dynod.store.log_damage import lost_commits
 from tests.store.samples import NOW
 from tests.support.page import write_block
 from tests.support.power_cut import Image, prefixes, write_image
-from tests.support.power_cut_judge import DATABASE, cut_everywhere, fast_folder
+from tests.support.power_cut_judge import (
+    ALL_TOLD,
+    DATABASE,
+    cut_everywhere,
+    fast_folder,
+    read_content,
+)
 from tests.support.write_recorder import (
     Recording,
+    Said,
     Synced,
     Written,
     files_below,
@@ -108,6 +116,27 @@ def test_cut_while_it_is_migrated(tmp_path: Path, schema: str) -> None:
     figures = cut_everywhere(recording, tries=2 * TRIES or 1, chosen=every(2), seed=SEED)
     assert figures.told == 2
     assert figures.lost == []
+
+
+def test_cut_while_a_backup_is_made(tmp_path: Path) -> None:
+    """Once there is a copy, there is one for ever, and each that has its name is whole."""
+    recording = record(tmp_path, "back_up", "2")
+    told = [
+        place
+        for place, item in enumerate(recording.operations)
+        if isinstance(item, Said) and ALL_TOLD in item.data
+    ]
+    rng = random.Random(SEED)
+    for after, disk in prefixes(recording):
+        if after not in every(2):
+            continue
+        for image in (disk.orderly(), disk.synced(), *(disk.torn(rng) for _ in range(TRIES + 1))):
+            with fast_folder() as folder:
+                write_image(image, folder)
+                copies = backups(backup_folder(folder / DATABASE))
+                assert copies or after <= told[1], after
+                for copy in copies:
+                    assert read_content(copy.path).stream, after
 
 
 def half_a_commit(recording: Recording) -> Image:
