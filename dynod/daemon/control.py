@@ -63,6 +63,7 @@ class ControlServer:
         self._lease = lease
         self._watchers: set[asyncio.Queue[bytes]] = set()
         self._clients: set[asyncio.StreamWriter] = set()
+        self._serving: set[asyncio.Task[object]] = set()
         self._inode: int | None = None
         self._greeting: Callable[[], list[bytes]] = list
 
@@ -97,7 +98,17 @@ class ControlServer:
         for writer in self._clients:
             writer.transport.abort()
 
+    async def rest(self) -> None:
+        """Wait, after ``close``, for what clients had asked for and nobody will hear."""
+        if self._serving:
+            await asyncio.wait(self._serving)
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("a client without a task")
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
         self._clients.add(writer)
         try:
             while line := await reader.readline():

@@ -194,6 +194,7 @@ class Daemon:
         try:
             async with asyncio.timeout_at(until_s):
                 await self._jobs.rest()
+                await self._control.rest()
                 await self._station.rest()
                 await self._publisher.close()
         except TimeoutError:
