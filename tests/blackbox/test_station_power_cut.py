@@ -75,6 +75,8 @@ def test_what_was_shown_is_there(tmp_path: Path) -> None:
         stored = store.trials()
         assert len(stored) == trials
         assert all(store.recording(trial.result_id) for trial in stored)
+        sequences = [row.sequence for row in reversed(store.outbox_rows())]
+        assert sequences == [*range(1, store.last_sequence + 1)]
     figures = cut_everywhere(
         recording,
         tries=TRIES or 1,
