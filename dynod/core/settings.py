@@ -59,7 +59,7 @@ class AnalysisSettings:
     glitch_n: float = 3.0
     glitch_fraction: float = 0.02
     glitch_factor: float = 3.0
-    glitch_noise_factor: float = 5.0
+    glitch_noise_factor: float = 7.0
     glitch_min_rate_hz: float = 50.0
     spike_reach_s: float = 0.05
     gap_factor: float = 1.75

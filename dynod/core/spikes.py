@@ -12,11 +12,12 @@ from dynod.core.settings import AnalysisSettings
 from dynod.model.samples import FloatArray
 
 WINDOW = 5
-# Around a glitch the curve is smooth: where the steps begin and end among six samples on either
-# side, and the one across it. With fewer of them mere noise would look like a glitch now and then.
+# A lone sample that is off bends the curve at itself, and half as much the other way at its two
+# neighbours; a corner or a tip does not. Beyond these, so many samples on either side are smooth.
 _REACH = 6
-_BEFORE = np.array([*range(-_REACH, -1), -1, *range(1, _REACH)])
-_AFTER = np.array([*range(-_REACH + 1, 0), 1, *range(2, _REACH + 1)])
+_AROUND = np.array([*range(-_REACH, -1), *range(2, _REACH + 1)])
+_NEIGHBOUR = 0.5
+_TOLERANCE = 0.25
 
 
 def hampel(force_n: FloatArray, settings: AnalysisSettings) -> tuple[FloatArray, BoolArray]:
@@ -41,30 +42,38 @@ def glitches(
     """Return the force with glitches replaced, and the mask of what was replaced, (m, n) each.
 
     A digit that a serial line took for another one is a spike too small for ``hampel``, and yet
-    moves a peak. It is found where all around is smooth: a sample that lies off the median of its
-    five neighbours by more than ``glitch_n``, more than ``glitch_fraction`` of the curve's largest
-    median, more than ``glitch_factor`` times any step among the six samples on either side, and
-    ``glitch_noise_factor`` times the curve's median step. Below ``glitch_min_rate_hz`` (m,) nothing
-    is one: there a muscle does come and go within two samples.
+    moves a peak or a rate. It lies off the middle of its two neighbours by more than ``glitch_n``,
+    ``glitch_fraction`` of the curve's largest force and ``glitch_noise_factor`` times what is usual
+    (the median) in the curve; each neighbour lies off the middle of its own by half as much to the
+    other side, give or take a quarter; and no other of the six samples on either side by more than
+    the ``glitch_factor``-th part. It becomes the middle of its neighbours. Below
+    ``glitch_min_rate_hz`` (m,) nothing is one: there a muscle does come and go within two samples.
     """
     quick = rate_hz >= settings.glitch_min_rate_hz
-    if force_n.shape[1] < 2 * _REACH + 1 or not np.any(quick):
-        return force_n, np.zeros(force_n.shape, dtype=bool)
-    medians = running_median(force_n)
-    off_n = np.abs(force_n - medians)
-    largest = np.max(medians, axis=1)
-    limit = np.maximum(settings.glitch_n, settings.glitch_fraction * largest)
-    usual_n = np.median(np.abs(np.diff(force_n, axis=1)), axis=1)
-    limit = np.maximum(limit, settings.glitch_noise_factor * usual_n)
-    mask = (off_n > limit[:, np.newaxis]) & quick[:, np.newaxis]
-    mask[:, :_REACH] = mask[:, -_REACH:] = False
+    mask = np.zeros(force_n.shape, dtype=bool)
+    if force_n.shape[1] < 2 * _REACH + 3 or not np.any(quick):
+        return force_n, mask
+    middle = 0.5 * (force_n[:, :-2] + force_n[:, 2:])
+    bend = np.zeros_like(force_n)
+    bend[:, 1:-1] = force_n[:, 1:-1] - middle
+    size = np.abs(bend)
+    limit = np.maximum(
+        np.maximum(settings.glitch_n, settings.glitch_fraction * np.max(middle, axis=1)),
+        settings.glitch_noise_factor * np.median(size, axis=1),
+    )
+    inner = slice(_REACH, -_REACH)
+    mask[:, inner] = (size[:, inner] > limit[:, np.newaxis]) & quick[:, np.newaxis]
     rows, places = np.nonzero(mask)
     if not len(rows):
         return force_n, mask
     row, place = rows[:, np.newaxis], places[:, np.newaxis]
-    steps_n = np.abs(force_n[row, place + _AFTER] - force_n[row, place + _BEFORE])
-    mask[rows, places] = off_n[rows, places] > settings.glitch_factor * np.max(steps_n, axis=1)
-    return np.where(mask, medians, force_n), mask
+    own = bend[row, place]
+    sides = bend[row, place + np.array([-1, 1])] / own + _NEIGHBOUR
+    around = size[row, place + _AROUND] * settings.glitch_factor / np.abs(own)
+    mask[rows, places] = np.all(np.abs(sides) <= _TOLERANCE, axis=1) & np.all(around <= 1.0, axis=1)
+    clean = force_n.copy()
+    clean[:, 1:-1][mask[:, 1:-1]] = middle[mask[:, 1:-1]]
+    return clean, mask
 
 
 def running_median(values: FloatArray) -> FloatArray:

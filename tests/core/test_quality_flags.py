@@ -166,14 +166,28 @@ def test_a_glitch_is_beyond_two_percent(
     assert flags_of(newtons, t_s) == flags
 
 
-@pytest.mark.parametrize(("by_n", "flags"), [(30.1, {Flag.SPIKE}), (29.9, set())])
-def test_a_glitch_is_beyond_three_steps_of_what_is_around_it(by_n: float, flags: set[Flag]) -> None:
-    """400 N held, with a step of 10 N three samples before: 30 N."""
+@pytest.mark.parametrize(("by_n", "flags"), [(15.1, {Flag.SPIKE}), (14.9, set())])
+def test_a_glitch_is_beyond_three_times_what_is_around_it(by_n: float, flags: set[Flag]) -> None:
+    """400 N held, with a step of 10 N three samples before, which bends the curve by 5 N."""
     t_s = grid(5.5, 100.0)
     newtons = trapezoid(t_s)
-    newtons[(t_s >= 2.97) & (t_s < 3.5)] += 10.0
+    newtons[(t_s >= 2.965) & (t_s < 3.5)] += 10.0
     newtons[300] += by_n
     assert flags_of(newtons, t_s) == flags
+
+
+@pytest.mark.parametrize("by_n", [10.0, -10.0])
+def test_a_glitch_in_the_rise_does_not_reach_its_rate(by_n: float) -> None:
+    """The ramp of 0.4 s to 400 N at 1 kN/s: 200 ms after the onset 10 N would be 5 %."""
+    t_s = grid(5.5, 250.0)
+    newtons = trapezoid(t_s, ramp_s=0.4)
+    plain = analysed(t_s, newtons).metrics
+    rise = np.flatnonzero(newtons > 10.0)[0]
+    newtons[rise + 50] += by_n
+    hurt = analysed(t_s, newtons)
+    assert set(hurt.flags) == {Flag.SPIKE}
+    for name in ("rfd_0_200_n_per_s", "peak_rfd_200ms_n_per_s"):
+        assert hurt.metrics[name] == pytest.approx(plain[name], rel=1e-3)
 
 
 @pytest.mark.parametrize(

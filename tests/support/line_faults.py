@@ -134,9 +134,9 @@ def _of_frames() -> Iterator[Fault]:
 
 
 def _of_bytes(frame: bytes) -> Iterator[Fault]:
-    burst = 2 * len(frame)
+    burst, step = 2 * len(frame), max(3, len(frame) // 5)
     for at in range(len(frame)):
-        here, small = f"byte {at}", at % 3 == 0
+        here, small = f"byte {at}", at % step == 0
         yield _once("a byte lost", here, partial(_cut, at, 1), small=small)
         yield _once("three bytes lost", here, partial(_cut, at, 3), small=small)
         yield _once("a burst of bytes lost", here, partial(_cut, at, burst), frames=3, small=small)
@@ -145,7 +145,7 @@ def _of_bytes(frame: bytes) -> Iterator[Fault]:
             yield _once("the ends of a frame swapped", here, partial(_turned, at), small=small)
         for bit in range(8):
             flip = partial(_flipped, at, bit)
-            yield _once("a bit flipped", f"{here}, bit {bit}", flip, small=bit == at % 8)
+            yield _once("a bit flipped", f"{here}, bit {bit}", flip, small=small and bit == at % 8)
 
 
 def _of_digits(frame: bytes) -> Iterator[Fault]:
@@ -153,7 +153,7 @@ def _of_digits(frame: bytes) -> Iterator[Fault]:
         if not chr(byte).isdigit():
             continue
         for digit in range(10):
-            small = digit == (byte - ord("0") + 3) % 10
+            small = len(frame) < 20 and digit == (byte - ord("0") + 3) % 10
             change = partial(_digit, at, ord("0") + digit)
             yield _once("a digit for another", f"byte {at}, {digit}", change, small=small)
 
