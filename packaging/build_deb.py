@@ -23,13 +23,14 @@ PREFIX = "opt/dynod"
 _PYTHON = {"12": "3.11", "13": "3.13"}  # what each Debian release calls python3
 _GLIBC = {"12": (36, 28, 17), "13": (41, 36, 28, 17)}  # manylinux_2_N that it can run
 _MACHINE = {"amd64": "x86_64", "arm64": "aarch64"}
-_NOT_AT_RUN_TIME = ("bin", "*/tests", "*/test")
+_NOT_AT_RUN_TIME = ("bin", "*/test", "**/tests")
 _INSTALLED = {
     "systemd/dynod.service": "usr/lib/systemd/system/dynod.service",
     "systemd/dynod.sysusers.conf": "usr/lib/sysusers.d/dynod.conf",
     "systemd/dynod.tmpfiles.conf": "usr/lib/tmpfiles.d/dynod.conf",
     "systemd/60-dynod-serial.rules": "usr/lib/udev/rules.d/60-dynod-serial.rules",
     "packaging/dynod.example.toml": "usr/share/doc/dynod/examples/dynod.toml",
+    "packaging/copyright": "usr/share/doc/dynod/copyright",
     "README.md": "usr/share/doc/dynod/README.md",
     "docs/technician.md": "usr/share/doc/dynod/technician.md",
     "docs/security.md": "usr/share/doc/dynod/security.md",
@@ -116,10 +117,10 @@ def _fill_environment(prefix: Path, target: Target, scratch: Path) -> None:
     _run(
         *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
         *("--no-compile", "--only-binary=:all:", "--target", str(packages)),
-        *("--python-version", target.python, "--implementation", "cp", *choice, str(wheel)),
+        *("--python-version", target.python, "--implementation", "cp", *choice, f"{wheel}[demo]"),
     )
     for pattern in _NOT_AT_RUN_TIME:
-        for found in packages.glob(pattern):
+        for found in sorted(packages.glob(pattern)):
             shutil.rmtree(found)
     (prefix / "bin").mkdir()
     for name in ("python", "python3", f"python{target.python}"):
@@ -154,6 +155,7 @@ def _write_control(root: Path, target: Target, version: str) -> None:
         "SIZE": str(size_kib),
         "PYTHON": target.python,
         "NEXT": f"{major}.{int(minor) + 1}",
+        "LIBC": f"2.{_GLIBC[target.release][0]}",
     }
     for template in sorted(TEMPLATES.iterdir()):
         text = template.read_text(encoding="utf-8")
