@@ -35,6 +35,24 @@ for name, group in (
     app.add_typer(group, name=name)
 
 
+def _say_version(wanted: bool) -> None:  # noqa: FBT001 - called by the option
+    if wanted:
+        from dynod import __version__
+
+        print(f"dynod {__version__}")  # noqa: T201
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Say which.")
+    ] = False,
+) -> None:
+    """Take what belongs to no command."""
+
+
 @app.command("run")
 def run_command(
     config: Config = DEFAULT_CONFIG,

@@ -1,6 +1,7 @@
 """The program from its command line: help, JSON, and exit codes with one line on stderr."""
 
 import json
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from typer.main import get_command
 
 from dynod.cli.main import app
 from tests.cli.program import Program, is_one_line
+
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def commands(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -79,6 +82,11 @@ def test_every_command_explains_itself_in_a_sentence(
 
 
 # -- JSON -------------------------------------------------------------------------------------
+
+
+def test_it_says_which_version_it_is(dynod: Program) -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["project"]
+    assert dynod("--version").out == f"dynod {project['version']}\n"
 
 
 def test_the_schemas_name_every_message(dynod: Program) -> None:
