@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from dynod.daemon.clock import instant
+from dynod.daemon.clock_base import boot_id
 from dynod.daemon.records import OutgoingResult, sealing
 from dynod.daemon.station import Station
 from dynod.daemon.writer import Writer
@@ -79,7 +80,7 @@ class Bundles:
 
     def _make(self, store: Store) -> list[OutboxRow] | None:
         """Make one Bundle and commit it, in the writer's thread; None when none is due."""
-        found = store.first_due_bundle()
+        found = store.first_due_bundle(boot_id())
         if found is None:
             return None
         payload = self._render(store, found)

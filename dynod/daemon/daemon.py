@@ -16,6 +16,7 @@ from dynod.daemon.backup import Backups
 from dynod.daemon.bundles import Bundles
 from dynod.daemon.calibration_watch import CalibrationWatch
 from dynod.daemon.clock import instant
+from dynod.daemon.clock_correction import ClockCorrections
 from dynod.daemon.commands import CommandService
 from dynod.daemon.control import ControlServer, Lease, refusal, refusal_of
 from dynod.daemon.corrections import Corrections
@@ -136,6 +137,7 @@ class Daemon:
         self._calibrations = CalibrationWatch(
             self._devices, self._device_changed, self._state_changed
         )
+        self._times = ClockCorrections(self._station, self._writer, letterhead, plan.rules.judge)
         self._bundles = _bundles(plan, self._writer, self._station, letterhead)
         if self._bundles is not None:
             self._station.committed.append(self._bundles.committed)
@@ -166,6 +168,7 @@ class Daemon:
         if self._backups is not None:
             background.append(self._tasks.create_task(self._backups.run(), name="backup"))
         background.append(self._tasks.create_task(self._disk.run(), name="disk"))
+        background.append(self._tasks.create_task(self._times.run(), name="times"))
         background.append(self._tasks.create_task(self._be_watched(), name="watchdog"))
         self._station.rearm()
         await asyncio.sleep(0)  # a turn, in which each task begins to look for what it serves

@@ -15,7 +15,7 @@ from dynod.session.answers import result_uuid
 from dynod.session.steps import RecordChange, Result, Withdrawal
 from dynod.store.audit import AuditEntry
 from dynod.store.bundles import BundleMark
-from dynod.store.change import Change, OutboxDraft, StoredReply
+from dynod.store.change import Change, ClockBase, OutboxDraft, StoredReply
 from dynod.store.outbox import OutboxRow, OutboxState
 
 CONTENT_TYPE = "application/json"
@@ -66,8 +66,14 @@ def prepare_change(
     at: datetime,
     reply: StoredReply | None,
     audit: AuditEntry | None = None,
+    *,
+    clock: ClockBase | None = None,
+    corrected: UUID | None = None,
 ) -> Prepared:
     """Return the transaction of a step: ``session`` is the one its trials belong to.
+
+    ``clock`` is what the clock is while it is not set; ``corrected`` is a session whose times this
+    change sets right.
 
     A session without a patient is stored and not published (docs/contract.md, section 3).
     """
@@ -92,6 +98,8 @@ def prepare_change(
             reply=reply,
             audit=audit,
             bundles=tuple(_bundles(change, owner)) if letterhead.bundles else (),
+            clock=clock,
+            corrected=corrected,
             at=at,
         ),
         sealed,

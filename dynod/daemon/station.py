@@ -17,6 +17,7 @@ from dynod.core.analysis import analyse
 from dynod.core.settings import AnalysisSettings
 from dynod.daemon import chronicle
 from dynod.daemon.clock import instant
+from dynod.daemon.clock_base import clock_base
 from dynod.daemon.devices import StationDevices, StreamMoment
 from dynod.daemon.records import Letterhead, prepare_change
 from dynod.daemon.writer import Writer
@@ -179,7 +180,9 @@ class Station:
         session = result.state.session or self.state.session
         now = instant()
         done = audit if result.change else None
-        ready = prepare_change(result.change, session, self._letterhead, now.wall, stored, done)
+        ready = prepare_change(
+            result.change, session, self._letterhead, now.wall, stored, done, clock=clock_base(now)
+        )
         try:
             await self._writer.call(self._writer.store.commit, ready.change)
         except StorageError as error:

@@ -52,7 +52,11 @@ class SkippedSlot:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A session as it is stored. ``binding`` counts the patients it was bound to (0 first)."""
+    """A session as it is stored. ``binding`` counts the patients it was bound to (0 first).
+
+    ``clock_correction_s`` was added to ``started_at`` once it was known by how much the clock had
+    been off.
+    """
 
     session_id: UUID
     session_code: str
@@ -69,6 +73,7 @@ class Session:
     skipped: tuple[SkippedSlot, ...] = ()
     binding: int = 0
     ended_at: datetime | None = None
+    clock_correction_s: float | None = None
 
     def lever_arm_m(self, movement: Movement, side: Side) -> float | None:
         """Return the lever arm for a movement and side, or None when it is not known."""

@@ -95,7 +95,8 @@ class Trial:
     """A recorded trial. ``recording`` is None on a trial that was read back without its raw.
 
     ``binding`` is the number of the session's patient binding that it belongs to; ``copied_from``
-    names the trial of an earlier binding whose raw samples it shares.
+    names the trial of an earlier binding whose raw samples it shares. ``clock_correction_s`` was
+    added to ``recorded_at`` once it was known by how much the clock had been off.
     """
 
     result_id: UUID
@@ -114,6 +115,7 @@ class Trial:
     recording: Recording | None = field(default=None, repr=False)
     binding: int = 0
     copied_from: UUID | None = None
+    clock_correction_s: float | None = None
 
     @property
     def valid(self) -> bool:

@@ -156,6 +156,8 @@ class TrialMessage(ResultMessage):
 
     schema_id: Literal["dynod.trial/1"] = Field(alias="schema")
     test: TestPart
+    clock_correction_s: OptionalKey[float] = None
+    """What was added to recorded_at once it was known by how much the clock had been off."""
     familiarisation: bool
     """True for practice trials, which are never averaged."""
     trial_number: Number
@@ -283,6 +285,8 @@ class SessionMessage(ResultMessage):
     schema_id: Literal["dynod.session/1"] = Field(alias="schema")
     started_at: Timestamp
     ended_at: Timestamp
+    clock_correction_s: OptionalKey[float] = None
+    """What was added to started_at once it was known by how much the clock had been off."""
     battery: str
     operator: OptionalKey[IdentifierPart] = None
     encounter: OptionalKey[IdentifierPart] = None

@@ -12,7 +12,7 @@ from dynod.model.session import Session, SessionSummary
 from dynod.model.trial import Trial
 from dynod.store import read
 from dynod.store.codec import from_json
-from dynod.store.tables import bundle, outbox, session_summary
+from dynod.store.tables import bundle, clock_mark, outbox, session_summary
 from dynod.store.tables import session as session_table
 
 
@@ -69,10 +69,14 @@ def forget_due(connection: Connection) -> int:
     return connection.execute(update(bundle).where(bundle.c.due == 1).values(due=0)).rowcount
 
 
-def first_due(connection: Connection) -> BundleMaterial | None:
-    """Return what the Bundle is made of that is due for longest, or None."""
-    query = select(bundle).where(bundle.c.due == 1).order_by(bundle.c.ordinal).limit(1)
-    row = connection.execute(query).first()
+def first_due(connection: Connection, boot_id: str) -> BundleMaterial | None:
+    """Return what the Bundle is made of that is due for longest, or None.
+
+    One whose session has times that were marked in this boot waits until they are corrected.
+    """
+    marked = select(clock_mark.c.session_id).where(clock_mark.c.boot_id == boot_id)
+    due = select(bundle).where(bundle.c.due == 1, bundle.c.session_id.not_in(marked))
+    row = connection.execute(due.order_by(bundle.c.ordinal).limit(1)).first()
     if row is None:
         return None
     return _material(connection, row)

@@ -43,6 +43,14 @@ class ResendRange:
     to_sequence: int
 
 
+@dataclass(frozen=True, slots=True)
+class ClockBase:
+    """A wall clock that is not set: what it is ahead of the monotonic clock of this boot, in s."""
+
+    boot_id: str
+    base_s: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """One transaction. ``at`` is the wall time, aware.
@@ -51,7 +59,8 @@ class Change:
     summary that is already stored must come with a higher revision. ``withdrawn`` is the summary of
     a patient whom the session no longer belongs to; ``bound`` one that is stored already and has
     got its patient, at the same revision. ``bundles`` are due from now on; ``bundle_made`` is the
-    revision of one that is not due any more.
+    revision of one that is not due any more. ``clock`` is what the clock was when it was not set;
+    ``corrected`` is a session whose times are set right by this change.
     """
 
     at: datetime
@@ -67,3 +76,5 @@ class Change:
     bundles: tuple[BundleMark, ...] = ()
     bundle_made: tuple[UUID, int] | None = None
     reply: StoredReply | None = None
+    clock: ClockBase | None = None
+    corrected: UUID | None = None

@@ -21,7 +21,16 @@ from dynod.store import audit
 from dynod.store.audit import AuditEntry
 from dynod.store.codec import time_of, time_text
 from dynod.store.outbox import OutboxState
-from dynod.store.tables import metadata, outbox, resend, session, trial, trial_metric, trial_raw
+from dynod.store.tables import (
+    clock_mark,
+    metadata,
+    outbox,
+    resend,
+    session,
+    trial,
+    trial_metric,
+    trial_raw,
+)
 
 
 class Keep(StrEnum):
@@ -178,7 +187,7 @@ def _remove(connection: Connection, session_id: str, *, raw_only: bool) -> None:
         return
     connection.execute(delete(outbox).where(outbox.c.result_id.in_(_result_ids(session_id))))
     connection.execute(delete(trial_metric).where(trial_metric.c.result_id.in_(of_trials)))
-    _remove_rows(connection, session_id, (*_RESULTS, session))
+    _remove_rows(connection, session_id, (*_RESULTS, clock_mark, session))
 
 
 def _remove_rows(connection: Connection, session_id: str, tables: Iterable[Table]) -> None:

@@ -62,6 +62,7 @@ def trial_row(trial: Trial) -> dict[str, Any]:
         "note": trial.note,
         "binding": trial.binding,
         "copied_from": None if trial.copied_from is None else str(trial.copied_from),
+        "clock_correction_s": trial.clock_correction_s,
     }
 
 
@@ -103,6 +104,7 @@ def trial_of(row: Row, metrics: TrialMetrics, recording: Recording | None = None
         recording=recording,
         binding=row["binding"],
         copied_from=None if row["copied_from"] is None else UUID(row["copied_from"]),
+        clock_correction_s=row["clock_correction_s"],
     )
 
 

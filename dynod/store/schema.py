@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from dynod.model.errors import StorageError
 
 # Every revision there is, oldest first; the last one is what the tables of this code look like.
-REVISIONS = ("0001", "0002", "0003", "0004", "0005")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
 HEAD = REVISIONS[-1]
 
 

@@ -24,6 +24,7 @@ from dynod.store import (
     audit,
     bundles,
     certificates,
+    clock_marks,
     exports,
     outbox,
     purge,
@@ -34,6 +35,7 @@ from dynod.store import (
 from dynod.store.audit import AuditEntry
 from dynod.store.bundles import BundleMaterial
 from dynod.store.change import Change
+from dynod.store.clock_marks import SessionMarks
 from dynod.store.codec import time_of, time_text
 from dynod.store.engine import FileLock, create_file, expected_errors, make_engine
 from dynod.store.exports import ExportMaterial
@@ -259,10 +261,15 @@ class Store:
         with self._transaction() as connection:
             return purge.old_session(connection, session_id, order)
 
-    def first_due_bundle(self) -> BundleMaterial | None:
+    def first_to_correct(self, boot_id: str) -> SessionMarks | None:
+        """Return a session whose times can be set right; see `dynod.store.clock_marks`."""
+        with self._transaction() as connection:
+            return clock_marks.first_to_correct(connection, boot_id)
+
+    def first_due_bundle(self, boot_id: str = "") -> BundleMaterial | None:
         """Return what the FHIR Bundle is made of that is due for longest, or None."""
         with self._transaction() as connection:
-            return bundles.first_due(connection)
+            return bundles.first_due(connection, boot_id)
 
     def forget_due_bundles(self) -> int:
         """Let no Bundle be due any more; return how many were."""

@@ -70,6 +70,7 @@ trial = Table(
     Column("note", Text),
     Column("binding", Integer, nullable=False, server_default=text("0")),
     Column("copied_from", Text),
+    Column("clock_correction_s", Float),
 )
 
 # The device's own numbers, little-endian: t_s (n,) f8, "values" (n, channels) f8, status (n,) u1,
@@ -216,4 +217,15 @@ audit = Table(
     Column("who", Text, nullable=False),
     Column("detail", Text, nullable=False),
     Index("audit_subject", "subject"),
+)
+
+# What the clock was when it was not set: wall less monotonic, in the boot of ``boot_id``. The
+# record is a trial, a session's begin (its id) or its end (its id and ``/ended``).
+clock_mark = Table(
+    "clock_mark",
+    metadata,
+    Column("record_id", Text, primary_key=True),
+    Column("session_id", Text, ForeignKey("session.session_id"), nullable=False, index=True),
+    Column("boot_id", Text, nullable=False),
+    Column("base_s", Float, nullable=False),
 )

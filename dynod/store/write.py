@@ -20,7 +20,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from dynod.model.errors import StorageError
 from dynod.model.session import SessionSummary
 from dynod.model.trial import Recording, Trial
-from dynod.store import audit, bundles, outbox, tables
+from dynod.store import audit, bundles, clock_marks, outbox, tables
 from dynod.store.change import Change, OutboxDraft, StoredReply
 from dynod.store.codec import time_text
 from dynod.store.raw import raw_row
@@ -121,6 +121,9 @@ def _write_errands(connection: Connection, change: Change) -> None:
         bundles.note_made(connection, *change.bundle_made)
     if change.audit is not None:
         audit.write(connection, change.audit)
+    clock_marks.write(connection, change)
+    if change.corrected is not None:
+        clock_marks.forget(connection, change.corrected, time_text(change.at))
 
 
 def _replace(connection: Connection, statement: Any, row: dict[str, Any]) -> None:

@@ -61,7 +61,7 @@ def inserts(path: Path) -> set[str]:
     """Return the rows but the raw samples; a trial of the first binding as it was before those."""
     rows = [line for line in dump(path) if line.startswith("INSERT") and "trial_raw" not in line]
     return {
-        row.replace(",0,NULL);", ");") if row.startswith('INSERT INTO "trial" ') else row
+        row.replace(",0,NULL,NULL);", ");") if row.startswith('INSERT INTO "trial" ') else row
         for row in rows
     }
 

@@ -369,6 +369,10 @@ class Daemon:
         """Let the clock count as synchronised from now on."""
         (self.folder / CLOCK_MARK).touch()
 
+    def unset_clock(self) -> None:
+        """Let the clock count as not synchronised from now on."""
+        (self.folder / CLOCK_MARK).unlink()
+
     def stop(self) -> int:
         """End it as systemd does; return the exit code."""
         return self._end(signal.SIGTERM)
