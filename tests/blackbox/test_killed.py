@@ -161,7 +161,7 @@ def _write_figures(
 ) -> None:
     arrived = [json.loads(data)["sequence"] for topic, data in wire.raw if "/results/" in topic]
     broker_kills = tally.kills.pop("broker")
-    moments = ", ".join(f"{count} {name}" for name, count in tally.kills.items())
+    moments = ",\n  ".join(f"{count} {name}" for name, count in tally.kills.items())
     write_block(
         "killed",
         f"""\
