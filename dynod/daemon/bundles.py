@@ -80,7 +80,7 @@ class Bundles:
 
     def _make(self, store: Store) -> list[OutboxRow] | None:
         """Make one Bundle and commit it, in the writer's thread; None when none is due."""
-        found = store.first_due_bundle(boot_id())
+        found = store.first_due_bundle(boot_id() or "")
         if found is None:
             return None
         payload = self._render(store, found)

@@ -74,7 +74,7 @@ class ClockCorrections:
     def _correct_one(self, true_base_s: float) -> Prepared | None:
         """Correct a session in the writer's thread, in one transaction; None when none is left."""
         store, now = self._writer.store, self._now()
-        marks = store.first_to_correct(boot_id())
+        marks = store.first_to_correct(boot_id() or "")
         if marks is None:
             return None
         found = store.session(marks.session_id)

@@ -78,7 +78,20 @@ def test_the_base_stays_while_the_clock_is_let_alone() -> None:
     early, late = (Instant(s, THEN + timedelta(seconds=s), clock_synced=False) for s in (5.0, 90.0))
     assert base_s(early) == pytest.approx(base_s(late))
     assert clock_base(replace(early, clock_synced=True)) is None
-    assert len(boot_id()) == 36  # a UUID (random(4))
+
+
+def test_the_boot_is_systemds_word_else_the_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A UUID (random(4)), which ``%b`` writes without hyphens (systemd.unit(5))."""
+    boot_id.cache_clear()
+    assert len(boot_id() or "") == 32
+    boot_id.cache_clear()
+    monkeypatch.setenv("BOOT_ID", "0123456789abcdef0123456789abcdef")
+    assert boot_id() == "0123456789abcdef0123456789abcdef"
+    boot_id.cache_clear()
+    monkeypatch.delenv("BOOT_ID")
+    monkeypatch.setattr("dynod.daemon.clock_base._FILE", Path("/nowhere"))
+    assert clock_base(Instant(1.0, THEN, clock_synced=False)) is None
+    boot_id.cache_clear()
 
 
 async def test_a_clock_that_is_set_and_stands_still_corrects(scene: Scene) -> None:
