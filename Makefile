@@ -76,6 +76,8 @@ soak: $(VENV)/.test  ## the long forms, an hour: every profile, kills, faults
 	DYNOD_SOAK_KILLS=200 $(BIN)/python -m pytest tests/blackbox/test_killed.py
 	DYNOD_SOAK_CUTS=3 $(BIN)/python -m pytest tests/store/test_power_cut.py \
 		tests/blackbox/test_station_power_cut.py
+	DYNOD_SOAK_S=1 $(BIN)/python -m pytest tests/blackbox/test_broker_outage.py \
+		tests/blackbox/test_serial_faults.py
 	DYNOD_SOAK_MINUTES=30 $(BIN)/python -m pytest tests/blackbox/test_soak.py
 
 schema: $(VENV)/.demo  ## write the checked-in schemas and the AsyncAPI document again
