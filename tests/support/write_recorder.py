@@ -17,45 +17,14 @@ from tests.support.mosquitto import find_program
 
 MISSING = "strace is not installed; try: sudo apt-get install strace"
 TIMEOUT_S = 30.0
-_ON_DESCRIPTOR = frozenset(
-    [
-        "close",
-        "dup",
-        "dup2",
-        "dup3",
-        "fcntl",
-        "lseek",
-        "write",
-        "writev",
-        "pwrite64",
-        "pwritev",
-        "ftruncate",
-        "fallocate",
-        "fsync",
-        "fdatasync",
-        "sendto",
-        "sendmsg",
-        "sendfile",
-        "copy_file_range",
-    ]
+_DESCRIPTOR_CALLS = (
+    "close,dup,dup2,dup3,fcntl,lseek,write,writev,pwrite64,pwritev,ftruncate,fallocate,fsync"
+    ",fdatasync,sendto,sendmsg,sendfile,copy_file_range"
 )
-_ON_PATH = frozenset(
-    [
-        "openat",
-        "creat",
-        "truncate",
-        "rename",
-        "renameat",
-        "renameat2",
-        "link",
-        "linkat",
-        "unlink",
-        "unlinkat",
-        "mkdir",
-        "mkdirat",
-    ]
+_PATH_CALLS = (
+    "openat,creat,truncate,rename,renameat,renameat2,link,linkat,unlink,unlinkat,mkdir,mkdirat"
 )
-_CALLS = ",".join(sorted(_ON_DESCRIPTOR | _ON_PATH))
+_ON_DESCRIPTOR = frozenset(_DESCRIPTOR_CALLS.split(","))
 _SHARED_MEMORY = "-shm"  # SQLite's index of the log: memory, made anew after a loss of power
 
 
@@ -151,7 +120,15 @@ def tracer() -> str:
 def traced(trace: Path, *program: str) -> list[str]:
     """Return the command line that runs a program under the tracer; signals reach the program."""
     options = ["-D", "-f", "--seccomp-bpf", "-y", "-xx", "-s", str(1 << 24), "-e", "signal=none"]
-    return [tracer(), *options, "-e", f"trace={_CALLS}", "-o", str(trace), *program]
+    return [
+        tracer(),
+        *options,
+        "-e",
+        f"trace={_DESCRIPTOR_CALLS},{_PATH_CALLS}",
+        "-o",
+        str(trace),
+        *program,
+    ]
 
 
 def traced_python(trace: Path, *words: str) -> tuple[str, str]:
