@@ -168,6 +168,19 @@ def test_a_fault_is_flagged_or_does_no_harm(key: str) -> None:
         assert verdict.outcome in listed[verdict.kind], verdict
 
 
+def test_only_slow_devices_without_a_checksum_have_changes_that_nobody_tells() -> None:
+    """From 50 readings a second on a lone reading that is off is no muscle."""
+    page = fault_table.cells_of(fault_table.part_of_page(PART))
+    assert set(page) == {f"{key}: {words}" for key, words in ALL.items()}
+    changed = {
+        column.partition(":")[0]
+        for column, cells in page.items()
+        if any("changed" in outcomes for outcomes in cells.values())
+    }
+    slow = {key for key in UNCHECKED if (answered(key).rate_hz or 0.0) < 50.0}
+    assert changed <= slow
+
+
 @pytest.mark.skipif(not SOAK, reason="every fault at every place takes minutes: make soak")
 @pytest.mark.timeout(3600)
 def test_every_fault_at_every_place() -> None:
