@@ -2,8 +2,9 @@
 
 A copy is made by SQLite's online backup from one moment's state, looked through, and given its name
 only then. It is ready to be put back as it is: the sequence numbers that the station gave after the
-copy was made must not be given again under the same ``stream``, so the copy goes on a hundred
-thousand numbers later. Who asks for those between is told that they are gone.
+copy was made must not be given again under the same ``stream``, so the copy goes on more than a
+hundred thousand numbers later (`dynod.store.restored`). Who asks for those between is told that
+they are gone.
 """
 
 import os
@@ -17,10 +18,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from dynod.model.errors import StorageError
-from dynod.store.codec import time_text
+from dynod.store.restored import mark_copy
 
-# As many numbers as one request may ask for again; a station gives some hundreds a day.
-SKIPPED_NUMBERS = 100_000
 PAGES_A_STEP = 200
 STEPS_A_LOOK = 10_000  # of SQLite's virtual machine, between looks whether it is enough
 REST_S = 0.005  # after each step: the card is the recording's first
@@ -128,15 +127,9 @@ def _counts(connection: sqlite3.Connection) -> dict[str, int]:
 
 
 def _make_ready(copy: sqlite3.Connection, now: datetime) -> None:
-    """Let the copy be one file that can be put back, and say in its audit that it was."""
+    """Let the copy be one file that can be put back."""
     copy.execute("PRAGMA journal_mode = DELETE")
-    copy.execute("UPDATE station SET next_sequence = next_sequence + ?", (SKIPPED_NUMBERS,))
-    copy.execute(
-        "INSERT INTO audit (at, action, subject, who, detail)"
-        " SELECT ?, 'backup.restored', stream, 'dynod', '{}' FROM station",
-        (time_text(now),),
-    )
-    copy.commit()
+    mark_copy(copy, now)
 
 
 def _verify(copy: sqlite3.Connection, counts: dict[str, int], path: Path) -> None:

@@ -43,6 +43,7 @@ from dynod.store.integrity import check_log, check_whole
 from dynod.store.outbox import Held, OutboxCounts, OutboxRow, OutboxState
 from dynod.store.purge import OldSession, PurgeOrder
 from dynod.store.records import StoredSession
+from dynod.store.restored import note_restored
 from dynod.store.schema import is_current
 from dynod.store.write import write_change
 
@@ -344,6 +345,7 @@ def _prepare(connection: Connection, path: Path, now: datetime, *, readonly: boo
     if not readonly:
         with connection.begin():
             _make_station(connection, time_text(now))
+            note_restored(connection, now)
 
 
 def _make_station(connection: Connection, at: str) -> None:

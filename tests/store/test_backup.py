@@ -14,8 +14,9 @@ import pytest
 
 from dynod.model.errors import StorageError
 from dynod.store import backup
-from dynod.store.backup import SKIPPED_NUMBERS, backup_folder, backups, make_backup
+from dynod.store.backup import backup_folder, backups, make_backup
 from dynod.store.change import Change
+from dynod.store.restored import SKIPPED_NUMBERS
 from dynod.store.store import Store
 from tests.store.samples import NOW, at, draft, session, trial
 
@@ -93,16 +94,54 @@ def test_a_copy_that_is_put_back_gives_no_number_twice(store: Store, tmp_path: P
     restored = tmp_path / "again" / "dynod.db"
     restored.parent.mkdir()
     shutil.copy(made, restored)
-    with Store.open(restored, now=NOW, check=True) as again:
+    later = NIGHT + timedelta(hours=1)
+    skipped = SKIPPED_NUMBERS + 3600
+    with Store.open(restored, now=later, check=True) as again:
         assert again.stream == store.stream
-        assert again.last_sequence == 1 + SKIPPED_NUMBERS
+        assert again.last_sequence == 1 + skipped
         record(again, 9)
         numbers = [row.sequence for row in again.outbox_rows(10, None)]
-        assert numbers == [2 + SKIPPED_NUMBERS, 1]
-        # What lies between is told to be gone, in one answer (CONTRACT: results.resend).
-        held = again.held(1, 1 + SKIPPED_NUMBERS)
-        assert (held.count, held.purged) == (1, ((2, 1 + SKIPPED_NUMBERS),))
-        assert [entry.action for entry in again.audit_entries()] == ["backup.restored"]
+        assert numbers == [2 + skipped, 1]
+        held = again.held(1, 1 + skipped)
+        assert (held.count, held.purged) == (1, ((2, 1 + skipped),))
+        entries = again.audit_entries()
+        assert [entry.action for entry in entries] == ["backup.made", "backup.restored"]
+        assert entries[1].at == later
+        assert entries[1].detail["skipped"] == skipped
+    with Store.open(restored, now=later + timedelta(days=1)) as again:
+        assert again.last_sequence == 2 + skipped  # not moved on a second time
+
+
+def test_a_copy_that_is_put_back_twice_goes_on_elsewhere_each_time(
+    store: Store, tmp_path: Path
+) -> None:
+    """An hour with 50 trials, the same copy again, and after that one of a night before."""
+    folder, path = tmp_path / "backups", tmp_path / "dynod.db"
+    first = make_backup(path, folder, NIGHT, keep=7)
+    for number in range(10):
+        record(store, number)
+    second = make_backup(path, folder, NIGHT + timedelta(days=1), keep=7)
+    given: list[int] = [row.sequence for row in store.outbox_rows(100, None)]
+    for hours, copy in ((30, second), (31, second), (32, first)):
+        restored = tmp_path / f"after-{hours}" / "dynod.db"
+        restored.parent.mkdir()
+        shutil.copy(copy, restored)
+        with Store.open(restored, now=NIGHT + timedelta(hours=hours)) as again:
+            known = {row.sequence for row in again.outbox_rows(100, None)}
+            for number in range(50):
+                record(again, 100 * hours + number)
+            new = {row.sequence for row in again.outbox_rows(100, None)} - known
+        assert len(new) == 50
+        given += new
+    assert len(given) == len(set(given)) == 160
+
+
+def test_a_look_at_a_copy_changes_nothing(store: Store, tmp_path: Path) -> None:
+    made = make_backup(tmp_path / "dynod.db", tmp_path / "backups", NIGHT, keep=7)
+    before = made.read_bytes()
+    with Store.open(made, now=NIGHT, readonly=True) as copy:
+        assert copy.sessions(None) == ()
+    assert made.read_bytes() == before
 
 
 def test_seven_are_kept_and_foreign_files_left_alone(store: Store, tmp_path: Path) -> None:
