@@ -87,6 +87,14 @@ def check(config: Config = DEFAULT_CONFIG, *, json: Json = False) -> None:
 
 
 @app.command()
+def doctor(config: Config = DEFAULT_CONFIG, *, json: Json = False) -> None:
+    """Look at everything that the station needs, and say what to do; exits 1 with a problem."""
+    from dynod.cli.doctor.run import run_doctor
+
+    run_doctor(config, as_json=json)
+
+
+@app.command()
 def watch(
     config: Config = DEFAULT_CONFIG,
     *,

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
@@ -44,6 +45,13 @@ class ControlClient:
     def __exit__(self, *exc: object) -> None:
         self._file.close()
         self._socket.close()
+
+    def peer_pid(self) -> int | None:
+        """Return the daemon's process (unix(7), SO_PEERCRED); None across namespaces."""
+        size = struct.calcsize("3i")
+        data = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
+        pid, _uid, _gid = struct.unpack("3i", data)
+        return int(pid) or None
 
     def ask(self, request: dict[str, object]) -> dict[str, object]:
         """Send one request and return its answer."""

@@ -1,0 +1,1 @@
+"""``dynod doctor``: what is wrong with a station, and what to do about it."""
