@@ -17,7 +17,7 @@ from dynod.cli.output import console, print_json, say
 from dynod.cli.shelf import user_name
 from dynod.config.load import load_config
 from dynod.config.settings import Config
-from dynod.model.errors import UsageError
+from dynod.model.errors import StorageError, UsageError
 
 _KEEP = {
     "not_sent": "stays: not all of it was sent",
@@ -98,7 +98,28 @@ def _pass(config_path: Path, wish: PurgeWish, before: datetime, *, dry_run: bool
         print_json({"removed": not dry_run, "counts": totals, "sessions": sessions})
     else:
         _show(sessions, totals, wish, dry_run=dry_run)
+    if totals["sessions"] and not dry_run:
+        _remind(config)
     return totals
+
+
+def _remind(config: Config) -> None:
+    """Say on stderr that copies of the database are as they were."""
+    from dynod.store.backup import backup_folder, backups
+
+    folder = backup_folder(config.storage.path)
+    try:
+        left = len(backups(folder))
+    except StorageError:  # closed to whoever asks the daemon
+        left = None
+    if left == 0:
+        return
+    which = "backups" if left is None else f"{left} backup{'s' if left > 1 else ''}"
+    message = (
+        f"{which} in {folder} may still hold what was removed; each is dropped after"
+        f" {config.storage.backup_keep} later ones, or remove them by hand"
+    )
+    print(f"dynod: {message}", file=sys.stderr)  # noqa: T201
 
 
 def _show(

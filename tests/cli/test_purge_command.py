@@ -11,6 +11,7 @@ import pytest
 from dynod.cli.purge import moment
 from dynod.model.errors import UsageError
 from dynod.model.session import Session
+from dynod.store.backup import make_backup
 from dynod.store.change import Change
 from dynod.store.store import Store
 from tests.cli.program import Program, is_one_line
@@ -105,6 +106,20 @@ def test_required_receipts_are_waited_for(dynod: Program, folder: Path) -> None:
     )
     assert {row["keep"] for row in json.loads(done.out)["sessions"]} == {"no_receipt", "not_sent"}
     assert len(sessions_in(folder)) == 2
+
+
+def test_backups_are_left_and_that_is_said(dynod: Program, folder: Path) -> None:
+    filled(folder)
+    copy = make_backup(folder / "dynod.db", folder / "backups", NOW, keep=7)
+    before = copy.read_bytes()
+    words = ("results", "purge", "--older-than", "2026-03-03", "-c", folder / "dynod.toml")
+    assert dynod(*words, "--dry-run").err == ""
+    done = dynod(*words, "--yes")
+    assert (done.code, "is removed" in done.out) == (0, True)
+    assert is_one_line(done.err)
+    assert f"1 backup in {folder / 'backups'} may still hold what was removed" in done.err
+    assert copy.read_bytes() == before
+    assert dynod(*words, "--yes").err == ""  # nothing is left to remove
 
 
 @pytest.mark.parametrize("agreed", [False, True])
