@@ -312,6 +312,7 @@ class Daemon:
         while True:
             await asyncio.sleep(FLUSH_S)
             for ring in self._rings:
+                ring.saves_room = self._disk.low
                 await asyncio.to_thread(ring.flush)
 
     def _look_after_notices(self) -> None:

@@ -12,6 +12,7 @@ log = logging.getLogger(__name__)
 LOOK_S = 10.0
 WARN_SHARE = 0.20
 FLOOR_SHARE = 0.02
+LOW = 2  # times the floor: the trials are first, the flight recorder is not
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class DiskWatch:
 
     ``notices`` are for whoever looks after the station; ``refusal`` says why no session may begin
     now, or None. A session that runs is finished: its trials are small, and the floor has room for
-    them.
+    them. ``low``: what can be done without should write nothing.
     """
 
     def __init__(self, folder: Path, floor_bytes: int, changed: Callable[[], None]) -> None:
@@ -52,6 +53,7 @@ class DiskWatch:
         self._changed = changed
         self.notices: tuple[str, ...] = ()
         self.refusal: str | None = None
+        self.low = False
 
     async def run(self) -> None:
         """Look again and again, in a thread: a disk that hangs must hold up nothing else."""
@@ -72,6 +74,9 @@ class DiskWatch:
         elif room.share < WARN_SHARE:
             notice = f"{left}: make room, with `dynod results purge` or a larger card"
         self.refusal = refusal
+        self.low = room.fault is not None or room.free_bytes < LOW * floor_bytes
+        if self.low and room.fault is None:
+            notice = f"{notice or left}; the flight recorder rests"
         notices = () if notice is None else (notice,)
         if _without_numbers(notices) != _without_numbers(self.notices):
             if notice is not None:

@@ -77,13 +77,14 @@ class FlightRing:
     ``opened``, ``chunk``, ``asked`` and ``lost`` put into a queue and belong to one thread.
     ``flush`` writes the queue and may run in another thread, so that a slow card holds up nothing.
     No method raises OSError: when the disk fails, ``problem`` says how in one line, and the ring is
-    off until the next ``opened``.
+    off until the next ``opened``. While ``saves_room`` is set, nothing is kept; then follows a gap.
     """
 
     def __init__(self, folder: Path, *, segment_bytes: int = 1 << 20, segments: int = 8) -> None:
         if segment_bytes < SMALLEST_SEGMENT or segments < 2:
             raise ValueError(f"a ring has at least 2 segments of {SMALLEST_SEGMENT} bytes")
         self.problem: str | None = None
+        self.saves_room = False
         self._folder = folder
         self._journal = _Journal(
             _Disk(folder, segments * segment_bytes, segments * FILES_PER_SEGMENT), segment_bytes
@@ -161,6 +162,8 @@ class FlightRing:
             kind, at_s, content = self._queue.popleft()
             self._taken_bytes += len(content) + _ENTRY_BYTES
             self._off = self._off and kind != "opened"
+            if self.saves_room and kind != "opened":
+                kind = "gap"
             if not self._off:
                 self._take(kind, at_s, content)
         try:

@@ -27,6 +27,8 @@ class Watched:
         (8 * GB, 32 * GB, None, False),  # a quarter
         (6 * GB, 32 * GB, "6000 MB (19 %) of the disk are free: make room", False),
         (int(0.65 * GB), 32 * GB, "650 MB (2 %) of the disk are free: make room", False),
+        (int(0.65 * GB), 32 * GB, "the flight recorder rests", False),
+        (150_000_000, int(0.7 * GB), "150 MB (21 %) of the disk are free; the flight", False),
         (int(0.63 * GB), 32 * GB, "no new session before there is more room", True),  # 2 %
         (90_000_000, GB, "no new session", True),  # 9 %, but under 100 MB
         (0, GB, "0 MB (0 %) of the disk are free: no new session", True),
@@ -43,6 +45,15 @@ def test_a_warning_below_a_fifth_and_no_session_below_the_floor(
     else:
         (notice,) = watched.watch.notices
         assert says in notice
+
+
+def test_below_twice_the_floor_the_flight_recorder_rests() -> None:
+    watched = Watched()
+    rests = []
+    for free in (1_290_000_000, 1_270_000_000, 0, 20 * GB):  # 2 % of 32 GB are 640 MB
+        watched.watch.take(Room(free, 32 * GB))
+        rests.append(watched.watch.low)
+    assert rests == [False, True, True, False]
 
 
 def test_a_megabyte_less_is_no_news_and_room_takes_the_notice_down() -> None:

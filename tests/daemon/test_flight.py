@@ -311,6 +311,28 @@ def test_a_full_disk_switches_it_off_until_the_port_is_opened_again(
     assert len(list((tmp_path / "hhd-1").iterdir())) <= 6
 
 
+def test_while_room_is_saved_nothing_is_kept_and_a_gap_follows(tmp_path: Path) -> None:
+    ring = FlightRing(tmp_path)
+    ring.opened(1.0)
+    ring.chunk(b"before", 2.0)
+    ring.flush()
+    ring.saves_room = True
+    held = sum(path.stat().st_size for path in tmp_path.iterdir())
+    for at_s in (3.0, 4.0, 5.0):
+        ring.asked(at_s)
+        ring.chunk(b"meanwhile", at_s)
+        ring.flush()
+    ring.lost(6.0, "hung up")
+    ring.opened(7.0)
+    ring.chunk(b"meanwhile", 8.0)
+    ring.flush()
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) == held
+    ring.saves_room = False
+    ring.chunk(b"after", 9.0)
+    ring.flush()
+    assert [capture.data for capture in joined(read_ring(tmp_path))] == [b"before", b"after"]
+
+
 def test_no_file_stays_open_when_the_disk_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

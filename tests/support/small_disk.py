@@ -50,7 +50,7 @@ class SmallDisk:
 
 @contextmanager
 def small_disk(folder: Path, megabytes: int) -> Iterator[SmallDisk]:
-    """Mount a fresh file system; skip the test for whoever may not."""
+    """Mount a fresh file system; skip without root. Root that may not fails where CI is set."""
     if os.geteuid() != 0:
         pytest.skip("only root may mount a file system")
     find_program("mkfs.ext4", "mkfs.ext4 is missing; try: sudo apt-get install e2fsprogs")
@@ -60,7 +60,12 @@ def small_disk(folder: Path, megabytes: int) -> Iterator[SmallDisk]:
     _run("mkfs.ext4", "-q", "-m", "0", "-E", "root_owner=0:0", str(image))
     place.mkdir()
     disk = SmallDisk(image, place)
-    disk.mount()
+    try:
+        disk.mount()
+    except AssertionError as error:  # in a container, or without a loop device
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(f"an image cannot be mounted here: {error}")
     try:
         yield disk
     finally:
