@@ -10,6 +10,7 @@ import json
 import logging
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from dynod.daemon.clock import instant
 from dynod.daemon.clock_base import boot_id
@@ -50,6 +51,8 @@ class Bundles:
         self._now = now
         self._wake = asyncio.Event()
         self._wake.set()
+        self._given_up: set[UUID] = set()
+        self.notices: tuple[str, ...] = ()
 
     def committed(self, rows: Sequence[OutboxRow]) -> None:
         """Take note that a session may have ended or changed."""
@@ -80,10 +83,20 @@ class Bundles:
 
     def _make(self, store: Store) -> list[OutboxRow] | None:
         """Make one Bundle and commit it, in the writer's thread; None when none is due."""
-        found = store.first_due_bundle(boot_id() or "")
+        found = store.first_due_bundle(boot_id() or "", self._given_up)
         if found is None:
             return None
-        payload = self._render(store, found)
+        try:
+            payload = self._render(store, found)
+        except StorageError:
+            raise
+        except Exception:
+            # A defect, met again at every start: the station would measure nothing any more for
+            # the sake of one message. It is told loudly, and that Bundle stays due.
+            ids = {"session": found.mark.session_id}
+            log.exception("no FHIR Bundle of session %s", found.mark.session_id, extra=ids)
+            self._give_up(found.mark.result_id)
+            return []
         sealed: list[OutboxRow] = []
         result_id = found.mark.result_id
         revision = found.revision + (payload is not None)
@@ -94,6 +107,14 @@ class Bundles:
         change = Change(at=self._now().wall, outbox=drafts, bundle_made=(result_id, revision))
         store.commit(change)
         return sealed
+
+    def _give_up(self, result_id: UUID) -> None:
+        """Leave a Bundle alone until the next start, and say so."""
+        self._given_up.add(result_id)
+        count = len(self._given_up)
+        what = f"{count} FHIR Bundle{'s' if count > 1 else ''} could not be made"
+        why = "for a defect of dynod; results go out all the same: report it, with the log"
+        self.notices = (f"{what} {why}",)
 
     def _render(self, store: Store, found: BundleMaterial) -> bytes | None:
         """Return the Bundle's next revision; None where there is nothing new to say."""

@@ -319,13 +319,14 @@ class Daemon:
         """Take a database's notice down once it was seen to; new ones come at a start alone."""
         if self._of_database:
             self._of_database = notices(self._database)
-            self._noticed()
+        self._noticed()
 
     def _noticed(self) -> None:
         """Show what whoever looks after the station has to know, when that has changed."""
         copies = () if self._backups is None else self._backups.notices
         fault = () if self._station.fault is None else (self._station.fault,)
-        told = (*self._of_database, *fault, *self._disk.notices, *copies)
+        bundles = () if self._bundles is None else self._bundles.notices
+        told = (*self._of_database, *fault, *self._disk.notices, *copies, *bundles)
         if told != self._displays.notices:
             self._displays.notices = told
             self._show(self._displays.status())

@@ -1,5 +1,6 @@
 """FHIR Bundles: which are due, what they are made of, which revision went out."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -69,13 +70,17 @@ def forget_due(connection: Connection) -> int:
     return connection.execute(update(bundle).where(bundle.c.due == 1).values(due=0)).rowcount
 
 
-def first_due(connection: Connection, boot_id: str) -> BundleMaterial | None:
+def first_due(
+    connection: Connection, boot_id: str, without: Collection[UUID] = ()
+) -> BundleMaterial | None:
     """Return what the Bundle is made of that is due for longest, or None.
 
-    One whose session has times that were marked in this boot waits until they are corrected.
+    One whose session has times that were marked in this boot waits until they are corrected, and
+    those of ``without`` are left alone.
     """
     marked = select(clock_mark.c.session_id).where(clock_mark.c.boot_id == boot_id)
     due = select(bundle).where(bundle.c.due == 1, bundle.c.session_id.not_in(marked))
+    due = due.where(bundle.c.result_id.not_in([str(item) for item in without]))
     row = connection.execute(due.order_by(bundle.c.ordinal).limit(1)).first()
     if row is None:
         return None

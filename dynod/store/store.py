@@ -4,7 +4,7 @@ Synchronous. The calls may come from any thread, but only one at a time: the dae
 them from one writer thread.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -267,10 +267,12 @@ class Store:
         with self._transaction() as connection:
             return clock_marks.first_to_correct(connection, boot_id)
 
-    def first_due_bundle(self, boot_id: str = "") -> BundleMaterial | None:
+    def first_due_bundle(
+        self, boot_id: str = "", without: Collection[UUID] = ()
+    ) -> BundleMaterial | None:
         """Return what the FHIR Bundle is made of that is due for longest, or None."""
         with self._transaction() as connection:
-            return bundles.first_due(connection, boot_id)
+            return bundles.first_due(connection, boot_id, without)
 
     def forget_due_bundles(self) -> int:
         """Let no Bundle be due any more; return how many were."""

@@ -8,17 +8,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from tests.support.gauge import Gauge
 from tests.support.mosquitto import Mosquitto
-from tests.support.station import PATIENT, Daemon, RecordSystem, battery, force_test
+from tests.support.station import PATIENT, ROOT, Daemon, RecordSystem, battery, force_test
 
 pytestmark = pytest.mark.mosquitto
 
 GOODBYE_S = 5.0
+ASK = b'{"request_id": "6a1e3c52-5d0e-4a3b-9d7e-0f6b1c2d3e4f"}'
 
 
 @pytest.fixture
@@ -63,6 +65,55 @@ def test_ready_alive_and_goodbye_in_time(tmp_path: Path, manager: socket.socket)
                 if process.poll() is None:
                     process.kill()
                     process.wait()
+
+
+# Runs the program so that the writer's thread hangs once a file is there.
+HANGING = """
+import sys
+import time
+from pathlib import Path
+from dynod.cli.main import run
+from dynod.store.store import Store
+
+mark, whole = Path(sys.argv[-1]).with_name("hang"), Store.reply
+
+
+def reply(self, request_id):
+    while mark.exists():
+        time.sleep(0.05)
+    return whole(self, request_id)
+
+
+Store.reply = reply
+run()
+"""
+
+
+def test_a_writer_that_hangs_feeds_no_watchdog(tmp_path: Path, manager: socket.socket) -> None:
+    """As a card does that no longer answers; when it answers again, all goes on."""
+    with (
+        Mosquitto(tmp_path) as broker,
+        RecordSystem(broker.port) as records,
+        Gauge(tmp_path / "gauge"),
+    ):
+        daemon = Daemon(tmp_path, broker.port, battery=battery(force_test()))
+        daemon.run_as("-c", HANGING)
+        daemon.environment = {"NOTIFY_SOCKET": manager.getsockname(), "WATCHDOG_USEC": "300000"}
+        with daemon:
+            records.streaming("hhd-1")
+            (tmp_path / "hang").touch()
+            records.publish("commands/status.get", ASK, reply_to=f"{ROOT}/replies/here")
+            daemon.wait_log("the writer of the database stands still")
+            manager.settimeout(0.01)
+            with suppress(TimeoutError):
+                while heard(manager):
+                    pass
+            daemon.wait_log("stands still", len(daemon.lines("stands still")) + 3)
+            with pytest.raises(TimeoutError):
+                heard(manager)
+            (tmp_path / "hang").unlink()
+            manager.settimeout(20.0)
+            assert heard(manager) == "WATCHDOG=1"
 
 
 def test_a_wrong_config_is_never_ready(tmp_path: Path, manager: socket.socket) -> None:

@@ -49,6 +49,53 @@ run()
 """
 
 
+def test_a_bundle_that_cannot_be_made_holds_up_nothing_else(tmp_path: Path) -> None:
+    """It would end the process at every start: results and measuring are more than one message."""
+    with (
+        Mosquitto(tmp_path) as broker,
+        RecordSystem(broker.port) as records,
+        Gauge(tmp_path / "gauge") as gauge,
+    ):
+        daemon = Daemon(
+            tmp_path,
+            broker.port,
+            battery=battery(force_test()),
+            session="confirm_change = false",
+            fhir=True,
+        )
+        program = BROKEN.format(part="dynod.daemon.bundle_maker.BundleMaker.render")
+        daemon.run_as("-c", program.replace("owner =", f"{SYNCHRONISED}owner ="))
+        (tmp_path / "broken").touch()
+        with daemon:
+            records.streaming("hhd-1")
+            assert records.command("session.start", patient=PATIENT)["ok"]
+            records.state(phase="ready")
+            gauge.trial(100.0)
+            records.verdict(1)
+            assert records.command("session.end")["ok"]
+            records.wait(
+                "the notice",
+                lambda: "1 FHIR Bundle could not be made" in str(records.retained["status"]),
+            )
+            assert daemon.lines("ZeroDivisionError: a defect of the test's")
+            assert records.command("session.start", patient=PATIENT)["ok"]
+            records.state(phase="ready")
+            gauge.trial(80.0)
+            assert records.verdict(2)["last_trial"]["valid"]
+            assert records.bundles == []
+            (tmp_path / "broken").unlink()
+            daemon.stop()
+            gauge.replug()
+            daemon.start()  # a version without the defect
+            records.wait("the Bundle", lambda: len(records.bundles) == 1)
+
+
+SYNCHRONISED = """
+from dynod.daemon import clock
+clock._clock_synced = lambda now_s: True
+"""
+
+
 @pytest.mark.parametrize("part", PARTS)
 def test_a_defect_ends_the_process_loudly_and_a_restart_goes_on(tmp_path: Path, part: str) -> None:
     with (

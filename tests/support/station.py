@@ -294,6 +294,7 @@ class Daemon:
         self._program = ["-c", SYNCED] if options.get("fhir") else ["-m", "dynod"]
         if options.get("fhir") is True:
             self.set_clock()
+        self.environment: dict[str, str] = {}
         self.config = folder / "dynod.toml"
         self.log = folder / "dynod.log"
         quick = options.get("profile", "quick_gauge") == "quick_gauge"
@@ -333,6 +334,7 @@ class Daemon:
     def launch(self) -> None:
         """Start it, and do not wait."""
         environment = {key: value for key, value in os.environ.items() if "DYNOD" not in key}
+        environment |= self.environment
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, *self._program, "run", "--verbose", "-c", str(self.config)],
