@@ -18,7 +18,7 @@ from dynod.model.errors import DeviceError
 PROC = Path("/proc")
 _MODEM_MANAGER = "ModemManager"
 _LATENCY_MS = 1
-_OURS = "dynod"
+_PSEUDO = "/dev/pts/"
 
 
 def ports(site: Site, own_pid: int | None, proc: Path = PROC) -> Iterator[Finding]:
@@ -50,6 +50,12 @@ def _port(
             device_id,
             f"{path} cannot be opened by this user: it needs the group that owns the port;"
             " install the udev rule of the package, and plug the device in again",
+        )
+    if real.startswith(_PSEUDO):
+        yield note(
+            device_id,
+            f"{path} is a pseudo-terminal, of a simulator perhaps: what comes from it is published"
+            " as a patient's",
         )
     yield from _openers(device_id, path, real, own_pid, proc)
     info = next((item for item in found if os.path.realpath(item.path) == real), None)
