@@ -335,3 +335,11 @@ def test_it_reads_at_eighty_columns(
     assert all(len(line.rstrip()) <= 80 for line in done.out.splitlines())
     assert done.out.rstrip().splitlines()[-1].endswith("problems")
     assert done.out.startswith("✓  program")
+
+
+def test_a_device_without_a_certificate_is_told_without_a_daemon_as_well(patient: Patient) -> None:
+    found = patient.findings()["hhd-1"]
+    (line,) = (text for state, text in found if text.startswith("calibration: "))
+    assert line == (
+        "calibration: no certificate: trials do not count; give it a serial_number and calibrate it"
+    )

@@ -1,5 +1,6 @@
 """What a look at one thing found."""
 
+import subprocess
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -46,6 +47,8 @@ def looked(item: str, look: Callable[[], Iterable[Finding]]) -> Iterator[Finding
     except DynodError as error:
         for line in str(error).splitlines():
             yield problem(item, line)
+    except subprocess.TimeoutExpired as error:
+        yield problem(item, f"{error.cmd[0]} does not answer; run it by hand")
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         yield problem(item, f"cannot be looked at: {where}{error.strerror}; run it with sudo")

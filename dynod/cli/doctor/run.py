@@ -96,7 +96,15 @@ def _with(site: Site) -> Iterator[Finding]:
     if found is not None:
         running = found
         yield from looked("devices", lambda: service.devices(running))
+    else:
+        yield from looked("calibration", lambda: _calibration(site))
     yield from looked("broker", lambda: _broker(site))
+
+
+def _calibration(site: Site) -> Iterator[Finding]:
+    from dynod.cli.doctor.calibration import calibration
+
+    yield from calibration(site)
 
 
 def _broker(site: Site) -> Iterator[Finding]:

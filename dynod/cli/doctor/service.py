@@ -95,4 +95,4 @@ def _ask(program: str, question: str) -> str:
     done = subprocess.run(  # noqa: S603 - a fixed command of the system's
         [program, question, UNIT], check=False, capture_output=True, text=True, timeout=10
     )
-    return done.stdout.strip() or done.stderr.strip().splitlines()[-1]
+    return done.stdout.strip() or done.stderr.strip() or "no answer"
