@@ -343,3 +343,20 @@ def test_a_device_without_a_certificate_is_told_without_a_daemon_as_well(patient
     assert line == (
         "calibration: no certificate: trials do not count; give it a serial_number and calibrate it"
     )
+
+
+def test_files_that_others_can_change_are_told_with_the_remedy(patient: Patient) -> None:
+    patient.folder.chmod(0o700)
+    patient.config.chmod(0o640)
+    assert patient.only("rights")[0] == "ok"
+    patient.config.chmod(0o666)
+    state, text = patient.only("rights")
+    assert state == "problem"
+    assert text.endswith(f"run: chmod go-w {patient.config}")
+
+
+def test_a_database_that_is_not_ours(patient: Patient) -> None:
+    with closing(sqlite3.connect(patient.database)) as other, other:
+        other.execute("CREATE TABLE other (id INTEGER)")
+    found = patient.findings()["database"]
+    assert any("restore a backup" in text for state, text in found if state == "problem"), found

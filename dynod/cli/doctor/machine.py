@@ -1,5 +1,6 @@
 """The computer: its clock, its disk, its power, its heat."""
 
+import os
 import platform
 import shutil
 import subprocess
@@ -53,6 +54,17 @@ def disk(folder: Path, floor_mb: int) -> Iterator[Finding]:
         yield problem("disk", f"{share}: make room; `dynod results purge`, a larger card")
     else:
         yield ok("disk", f"{share} at {there}")
+    yield from _files(there)
+
+
+def _files(there: Path) -> Iterator[Finding]:
+    """Tell of a file system that has bytes left, but room for few more files."""
+    found = os.statvfs(there)
+    # Some file systems (btrfs, FAT) make room for files as they need it, and say 0 of 0.
+    if found.f_files and found.f_favail / found.f_files < WARN_SHARE:
+        share = 100.0 * found.f_favail / found.f_files
+        text = f"{found.f_favail} of {found.f_files} inodes are free ({share:.0f} %)"
+        yield problem("disk", f"{text}: remove small files that nobody needs (df -i)")
 
 
 def power(root: Path = ROOT) -> Iterator[Finding]:

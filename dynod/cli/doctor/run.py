@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.table import Table
 from rich.text import Text
 
-from dynod.cli.doctor import machine, ports, service, stored
+from dynod.cli.doctor import machine, ports, rights, service, stored
 from dynod.cli.doctor.findings import Finding, State, looked, ok, problem
 from dynod.cli.output import console, print_json
 from dynod.config.load import load_config
@@ -87,6 +87,7 @@ def _with(site: Site) -> Iterator[Finding]:
         yield problem("daemon", str(error))
     else:
         yield from looked("daemon", lambda: service.daemon(found, socket))
+    yield from looked("rights", lambda: rights.rights(site))
     pid = None if found is None else found.pid
     yield from looked("disk", lambda: machine.disk(storage.path.parent, storage.floor_mb))
     yield from looked("database", lambda: stored.database(storage, used=found is not None))

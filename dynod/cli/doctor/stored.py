@@ -36,7 +36,8 @@ def database(storage: StorageConfig, *, used: bool) -> Iterator[Finding]:
             yield from _look(connection, path)
     except sqlite3.DatabaseError as error:
         damaged = "malformed" in str(error) or "not a database" in str(error)
-        what_to_do = "restore a backup" if damaged else "run it with sudo"
+        strange = "no such table" in str(error)
+        what_to_do = "restore a backup" if damaged or strange else "run it with sudo"
         yield problem("database", f"{path}: {error}; {what_to_do}")
     except DamagedError as error:
         yield problem("database", str(error))
