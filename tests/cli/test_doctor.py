@@ -360,3 +360,18 @@ def test_a_database_that_is_not_ours(patient: Patient) -> None:
         other.execute("CREATE TABLE other (id INTEGER)")
     found = patient.findings()["database"]
     assert any("restore a backup" in text for state, text in found if state == "problem"), found
+
+
+@pytest.mark.parametrize(
+    ("mode", "uid", "gid", "may"),
+    [
+        (0o660, 0, 100, True),  # the udev rule: the group has it
+        (0o660, 0, 20, False),  # another group has it, as on a Pi without the rule
+        (0o600, 0, 100, False),
+        (0o666, 0, 20, True),
+        (0o060, 7, 100, False),  # an owner has the owner's rights alone (path_resolution(7))
+    ],
+)
+def test_who_may_use_a_port(mode: int, uid: int, gid: int, may: bool) -> None:
+    node = os.stat_result((0o020000 | mode, 0, 0, 1, uid, gid, 0, 0, 0, 0))
+    assert ports.may_use(node, 7, {100}) is may

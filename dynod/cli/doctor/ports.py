@@ -1,8 +1,10 @@
 """Serial ports and the devices of the config: there, readable, and nobody else's."""
 
 import os
+import pwd
 import stat
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,6 +20,8 @@ from dynod.model.errors import DeviceError
 PROC = Path("/proc")
 _MODEM_MANAGER = "ModemManager"
 _LATENCY_MS = 1
+_READ_WRITE = 0o6
+SERVICE_USER = "dynod"
 _PSEUDO = "/dev/pts/"
 
 
@@ -45,10 +49,10 @@ def _port(
     if not stat.S_ISCHR(mode.st_mode):
         yield problem(device_id, f"{path} is no serial port; correct `port`")
         return
-    if not os.access(real, os.R_OK | os.W_OK):
+    if not _usable(real, mode):
         yield problem(
             device_id,
-            f"{path} cannot be opened by this user: it needs the group that owns the port;"
+            f"{path} cannot be opened by the service: it needs the group that owns the port;"
             " install the udev rule of the package, and plug the device in again",
         )
     if real.startswith(_PSEUDO):
@@ -64,6 +68,23 @@ def _port(
         yield note(
             device_id, f"the adapter holds bytes back for {latency_ms} ms; install the udev rule"
         )
+
+
+def _usable(real: str, node: os.stat_result) -> bool:
+    """Tell whether the service may use a port; root may use any, which says nothing of it."""
+    mine = os.access(real, os.R_OK | os.W_OK)
+    try:
+        user = pwd.getpwnam(SERVICE_USER)
+    except KeyError:
+        return mine  # the package is not installed: whoever asks runs the program
+    groups = frozenset(os.getgrouplist(user.pw_name, user.pw_gid))
+    return (mine and os.geteuid() != 0) or may_use(node, user.pw_uid, groups)
+
+
+def may_use(node: os.stat_result, uid: int, groups: AbstractSet[int]) -> bool:
+    """Tell whether a user with these groups may read and write, as the kernel decides it."""
+    shift = 6 if node.st_uid == uid else 3 if node.st_gid in groups else 0
+    return (node.st_mode >> shift) & _READ_WRITE == _READ_WRITE
 
 
 def _openers(
