@@ -8,7 +8,9 @@ computer has not been restarted, also over restarts of the daemon; after that no
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
 
 from dynod.daemon import chronicle
 from dynod.daemon.clock import instant
@@ -16,8 +18,10 @@ from dynod.daemon.clock_base import base_s, boot_id
 from dynod.daemon.records import Letterhead, Prepared, prepare_change
 from dynod.daemon.station import Station
 from dynod.daemon.writer import Writer
+from dynod.model.calibration import CalibrationStatus
 from dynod.model.errors import StorageError
 from dynod.model.session import Phase
+from dynod.model.trial import Trial
 from dynod.session.amend import EndedSession
 from dynod.session.answers import Judge
 from dynod.session.clock_correction import correct_times
@@ -33,7 +37,11 @@ _BUSY = {Phase.RECORDING, Phase.ANALYSING}
 
 
 class ClockCorrections:
-    """Amends one session after the other, while no trial runs."""
+    """Amends one session after the other, while no trial runs.
+
+    ``corrected`` is told the time that is right. ``notices`` are for whoever looks after the
+    station.
+    """
 
     def __init__(
         self,
@@ -41,13 +49,16 @@ class ClockCorrections:
         writer: Writer,
         letterhead: Letterhead,
         judge: Judge,
+        corrected: Callable[[datetime], None],
         now: Callable[[], Instant] = instant,
     ) -> None:
         self._station = station
         self._writer = writer
         self._letterhead = letterhead
         self._judge = judge
+        self._corrected = corrected
         self._now = now
+        self.notices: tuple[str, ...] = ()
         self._base_s: float | None = None  # of the last look, when the clock was set
 
     async def run(self) -> None:
@@ -67,6 +78,7 @@ class ClockCorrections:
                 ready = await self._writer.call(self._correct_one, self._base_s)
                 if ready is None:
                     return
+                self._corrected(ready.change.at)
                 self._station.sealed(ready.sealed)
         except StorageError as error:
             log.warning("times not corrected: %s", error)
@@ -94,7 +106,25 @@ class ClockCorrections:
         store.commit(ready.change)
         log.info("the clock was %+.1f s off; times corrected", -largest_s)
         chronicle.tell(change, audit)
+        self._doubt(marks.session_id, change.trials)
         return ready
+
+    def _doubt(self, session_id: UUID, trials: Sequence[Trial]) -> None:
+        """Say where a certificate counted that had ended by the trial's true time."""
+        ended = [
+            trial
+            for trial in trials
+            if trial.calibration.status is CalibrationStatus.CERTIFIED
+            and trial.calibration.valid_until is not None
+            and trial.calibration.valid_until < trial.recorded_at
+        ]
+        if ended:
+            notice = (
+                f"session {session_id}: its certificate had ended when the clock is right;"
+                f" dynod reanalyse --session {session_id}"
+            )
+            log.warning("%s", notice, extra={"session": session_id})
+            self.notices = (*self.notices, notice)
 
 
 def _off_s(marks: SessionMarks, true_base_s: float) -> Mapping[str, float]:

@@ -137,7 +137,9 @@ class Daemon:
         self._calibrations = CalibrationWatch(
             self._devices, self._device_changed, self._state_changed
         )
-        self._times = ClockCorrections(self._station, self._writer, letterhead, plan.rules.judge)
+        self._times = ClockCorrections(
+            self._station, self._writer, letterhead, plan.rules.judge, self._devices.time_is
+        )
         self._bundles = _bundles(plan, self._writer, self._station, letterhead)
         if self._bundles is not None:
             self._station.committed.append(self._bundles.committed)
@@ -326,7 +328,8 @@ class Daemon:
         copies = () if self._backups is None else self._backups.notices
         fault = () if self._station.fault is None else (self._station.fault,)
         bundles = () if self._bundles is None else self._bundles.notices
-        told = (*self._of_database, *fault, *self._disk.notices, *copies, *bundles)
+        others = (*self._disk.notices, *copies, *bundles, *self._times.notices)
+        told = (*self._of_database, *fault, *others)
         if told != self._displays.notices:
             self._displays.notices = told
             self._show(self._displays.status())

@@ -178,6 +178,10 @@ class StationDevices:
             self._pelvis_calibration = behind
         return calibration
 
+    def time_is(self, now: datetime) -> None:
+        """Take a clock that was set for right, also where an earlier one was ahead of it."""
+        self._latest_time = min(self._latest_time, now)
+
     def standing(self, device_id: str, now: Instant) -> Standing:
         """Return how a device's calibration stands, by the time that `calibration` goes by."""
         identity = self[device_id].identity

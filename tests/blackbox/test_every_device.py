@@ -181,7 +181,8 @@ def test_what_a_device_sends_is_what_the_store_has(
         )
         open_.enter_context(daemon)
         records.streaming(*bench.profiles)
-        assert records.command("session.start", patient=PATIENT)["ok"]
+        reply = records.command("session.start", patient=PATIENT)
+        assert reply["ok"], reply
         for device_id in bench.profiles:
             bench.measure(device_id)
         published = {r["result_id"]: r for r in records.result("trial", len(bench.results))}

@@ -13,6 +13,7 @@ from dynod.daemon.clock_correction import ClockCorrections
 from dynod.daemon.records import Letterhead
 from dynod.daemon.station import Station
 from dynod.daemon.writer import Writer
+from dynod.model.calibration import Calibration, CalibrationStatus
 from dynod.model.session import Phase
 from dynod.publish.topics import Topics
 from dynod.session.inputs import Instant
@@ -52,10 +53,16 @@ class Scene:
         self.store.commit(Change(at=THEN, sessions=(of,), clock=base))
         self.store.commit(Change(at=THEN, trials=(self.trial,), sessions=(ended,), clock=base))
         self.room = Room()
+        self.told: list[datetime] = []
         letterhead = Letterhead(Topics("clinic", "room"), "clinic", "room", str(self.store.stream))
         self.writer = Writer(self.store)
         self.made = ClockCorrections(
-            cast("Station", self.room), self.writer, letterhead, rules().judge, lambda: self.now
+            cast("Station", self.room),
+            self.writer,
+            letterhead,
+            rules().judge,
+            self.told.append,
+            lambda: self.now,
         )
 
     async def look(self, at_s: float, *, synced: bool = True, off: timedelta = OFF) -> None:
@@ -104,6 +111,23 @@ async def test_a_clock_that_is_set_and_stands_still_corrects(scene: Scene) -> No
     assert stored is not None
     assert stored.recorded_at == TRUE
     assert stored.clock_correction_s == pytest.approx(OFF.total_seconds())
+    assert scene.told == [scene.now.wall]
+    assert scene.made.notices == ()
+    scene.writer.close()
+
+
+async def test_a_certificate_that_had_ended_by_the_true_time_is_told(scene: Scene) -> None:
+    """In 1970 it was valid until 1999."""
+    stored = scene.store.trial(scene.trial.result_id)
+    assert stored is not None
+    until = datetime(1999, 12, 31, tzinfo=UTC)
+    then = Calibration(CalibrationStatus.CERTIFIED, (0.0, 1.0), "C-1", until)
+    certified = replace(stored, calibration=then, revision=2)
+    scene.store.commit(Change(at=THEN, trials=(certified,)))
+    await scene.look(315.0)
+    await scene.look(320.0)
+    (notice,) = scene.made.notices
+    assert f"dynod reanalyse --session {scene.trial.session_id}" in notice
     scene.writer.close()
 
 

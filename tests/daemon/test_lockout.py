@@ -201,6 +201,18 @@ async def test_a_wrong_time_at_which_nothing_was_stored_is_forgotten(
         assert place.status() is CalibrationStatus.CERTIFIED
 
 
+async def test_a_wrong_time_at_which_something_was_stored_is_forgotten_once_the_clock_is_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with room(tmp_path, monkeypatch) as place:
+        place.wall = MIDNIGHT + timedelta(days=4000)
+        await place.station.start()  # stored at this time
+        place.wall = MIDNIGHT - timedelta(days=1)
+        assert place.status() is CalibrationStatus.EXPIRED
+        place.station.devices.time_is(place.wall)  # as a correction of times says
+        assert place.status() is CalibrationStatus.CERTIFIED
+
+
 async def test_a_failed_check_locks_a_unit_until_one_is_passed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -126,11 +126,11 @@ CLOCK_MARK = "the-clock-is-right"
 SYNCED = f"""
 import sys
 from pathlib import Path
-from dynod.daemon import bundles, clock
+from dynod.daemon import bundles, clock, clock_correction
 from dynod.cli.main import run
 mark = Path(sys.argv[-1]).with_name("{CLOCK_MARK}")
 clock._clock_synced = lambda now_s: mark.exists()
-bundles.LOOK_S = 0.1
+bundles.LOOK_S = clock_correction.LOOK_S = 0.1
 run()
 """
 
