@@ -5,6 +5,7 @@ figures and picture into docs/.
 """
 
 import os
+import re
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +16,16 @@ from tests.support.control_display import ControlDisplay
 from tests.support.mosquitto import Mosquitto
 from tests.support.page import PAGE, write_block
 from tests.support.soak_plot import soak_plot
-from tests.support.soaking import PROFILES, RATE_HZ, Mishaps, Reading, Therapist, devices, read
+from tests.support.soaking import (
+    PROFILES,
+    RATE_HZ,
+    Device,
+    Mishaps,
+    Reading,
+    Therapist,
+    devices,
+    read,
+)
 from tests.support.soaking import slope as slope_of
 from tests.support.station import Daemon, battery, force_test, rom_test
 from tests.support.subscribing import SubscriberProcess
@@ -25,6 +35,7 @@ LONG = MINUTES > 0
 SECONDS = 60.0 * MINUTES if LONG else 15.0
 EVERY_S = 5.0 if LONG else 1.0
 SEED = 20260412
+UNIT = Path(__file__).parents[2] / "systemd" / "dynod.service"
 BATTERY = battery(force_test(repetitions=4), rom_test(), force_test("hip_extension", repetitions=4))
 # Bounds of the long form. Memory: of what the allocator holds back no more than this is seen.
 MEMORY_MB_PER_10_MIN = 1.0
@@ -39,14 +50,7 @@ def test_what_the_daemon_takes_does_not_grow(tmp_path: Path) -> None:
         SubscriberProcess(tmp_path, broker.port),
         devices(tmp_path) as units,
         ControlDisplay(tmp_path / "control.sock") as display,
-        Daemon(
-            tmp_path,
-            broker.port,
-            first_device="\n\n".join(unit.section for unit in units),
-            battery=BATTERY,
-            broker_lines='receipts = "required"',
-            session="confirm_change = false",
-        ) as daemon,
+        _service(tmp_path, broker.port, units) as daemon,
     ):
         assert display.wait(lambda: _streaming(display) == len(PROFILES), 30.0), display.states
         therapist = Therapist(display, units)
@@ -74,6 +78,21 @@ def test_what_the_daemon_takes_does_not_grow(tmp_path: Path) -> None:
     _, trouble, what = daemon.log.read_text().partition("Traceback")
     assert not trouble, what[:4000]
     assert not daemon.lines("stands still")
+
+
+def _service(folder: Path, broker_port: int, units: list[Device]) -> Daemon:
+    """Return the daemon with the memory settings of the unit that is installed."""
+    daemon = Daemon(
+        folder,
+        broker_port,
+        first_device="\n\n".join(unit.section for unit in units),
+        battery=BATTERY,
+        broker_lines='receipts = "required"',
+        session="confirm_change = false",
+    )
+    settings = re.findall(r"^Environment=(MALLOC_\w+)=(.*)$", UNIT.read_text(), re.MULTILINE)
+    daemon.environment |= dict(settings)
+    return daemon
 
 
 def _streaming(display: ControlDisplay) -> int:
