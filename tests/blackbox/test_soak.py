@@ -134,6 +134,8 @@ def _write(readings: list[Reading], therapist: Therapist, mishaps: Mishaps) -> N
     write_block(
         "soak",
         f"""\
+![What the daemon took over the time](soak.svg)
+
 - {MINUTES:g} minutes, {words}: {last.trials} trials in {therapist.sessions} sessions.
 - Meanwhile: {done.replace("displays", "a display came and went")}; lost, flipped and foreign bytes
   on every line.
