@@ -97,6 +97,12 @@ class SampleBlock:
         high = int(np.searchsorted(self.t_s, last_s, side="right"))
         return self[low:high]
 
+    def copied(self) -> "SampleBlock":
+        """Return the same samples in arrays of their own."""
+        return SampleBlock(
+            self.t_s.copy(), self.values.copy(), self.status.copy(), self.channels, self.segment
+        )
+
     def __getitem__(self, part: slice) -> "SampleBlock":
         return SampleBlock(
             self.t_s[part], self.values[part], self.status[part], self.channels, self.segment

@@ -296,8 +296,19 @@ class Recorder:
         oldest_s = self._last_s - self._settings.preroll_s - LATE_BEGIN_S
         while len(self._blocks) > 1 and self._blocks[0].t_s[-1] < oldest_s:
             self._blocks.popleft()
+        if self._blocks:
+            self._cut(self._blocks[0], oldest_s)
         while self._rejects and self._rejects[0][0] < oldest_s:
             self._rejects.popleft()
+
+    def _cut(self, first: SampleBlock, oldest_s: float) -> None:
+        """Cut what is too old off the first block, which may be all of them in one.
+
+        Only when that is more than half of it: the rest is copied, for a part would keep the whole.
+        """
+        old = int(np.searchsorted(first.t_s, oldest_s))
+        if 2 * old > len(first):
+            self._blocks[0] = first[old:].copied()
 
     def _joined(self) -> SampleBlock:
         if not self._blocks:

@@ -378,3 +378,17 @@ def test_no_sample_of_another_moment_passes_for_a_reading() -> None:
     recorder = fresh()
     feed(recorder, reading(7.0, 90.0))
     assert len(recorder.reading(7.25).block) == 0
+
+
+def test_an_hour_of_trials_and_looks_at_the_ring_keeps_only_the_ring() -> None:
+    """Each look makes one block of the ring: its old part must go, though its end is always new."""
+    recorder = fresh()
+
+    def second(number: int) -> None:
+        feed(recorder, stream(1.0, start_s=float(number)))
+        recorder.begin(None, StartedBy.COMMAND)
+        recorder.end(None)
+        recorder.tail(1.0)
+
+    assert growth_bytes(second, 3600) < HOUR_BYTES / 50
+    assert len(recorder.history()) <= 2 * (1.0 + LATE_BEGIN_S) * RATE_HZ + RATE_HZ
