@@ -39,7 +39,8 @@ class MqttClient(aiomqtt.Client):
     """One connection.
 
     aiomqtt 2 takes any PUBACK for success, keeps a publisher waiting when the connection goes,
-    and waits for the answer of a broker that hung up; hence what is overridden here.
+    waits for the answer of a broker that hung up, and asks the loop to watch a socket that may be
+    closed by then, its number another's; hence what is overridden here.
     """
 
     def __init__(
@@ -196,6 +197,20 @@ class MqttClient(aiomqtt.Client):
         ack = self._acks.pop(mid, None)
         if ack is not None and not ack.done():
             ack.set_result(reason_code)
+
+    def _on_socket_register_write(self, client: Client, userdata: Any, sock: Any) -> None:  # noqa: ARG002
+        self._loop.call_soon_threadsafe(self._watch_for_room, client, sock)
+
+    def _watch_for_room(self, client: Client, sock: Any) -> None:
+        if sock.fileno() >= 0:
+            self._loop.add_writer(sock.fileno(), self._write_out, client)
+
+    def _write_out(self, client: Client) -> None:
+        try:
+            client.loop_write()
+        except Exception as error:  # noqa: BLE001 - as the library does: the connection is lost
+            if not self._disconnected.done():
+                self._disconnected.set_exception(error)
 
     def _on_disconnect(self, client: Client, userdata: Any, *details: Any) -> None:
         if not self._connected.done():
