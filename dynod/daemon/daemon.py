@@ -25,6 +25,7 @@ from dynod.daemon.devices import StationDevices
 from dynod.daemon.disk import DiskWatch
 from dynod.daemon.displays import Displays
 from dynod.daemon.flight import FlightRing, flight_folder
+from dynod.daemon.heap import keep_trim
 from dynod.daemon.jobs import Jobs
 from dynod.daemon.notify import Notifier, feed_watchdog
 from dynod.daemon.opening import notices
@@ -171,6 +172,7 @@ class Daemon:
             background.append(self._tasks.create_task(self._backups.run(), name="backup"))
         background.append(self._tasks.create_task(self._disk.run(), name="disk"))
         background.append(self._tasks.create_task(self._times.run(), name="times"))
+        background.append(self._tasks.create_task(keep_trim(self._measures), name="heap"))
         background.append(self._tasks.create_task(self._be_watched(), name="watchdog"))
         self._station.rearm()
         await asyncio.sleep(0)  # a turn, in which each task begins to look for what it serves
@@ -208,6 +210,9 @@ class Daemon:
             task.cancel()
         for ring in self._rings:
             ring.close()
+
+    def _measures(self) -> bool:
+        return self._station.state.phase in {Phase.RECORDING, Phase.ANALYSING}
 
     async def _be_watched(self) -> None:
         readers = {runner.identity.device_id: runner for runner in self._devices}
