@@ -33,6 +33,7 @@ LATE_BEGIN_S = 5.0
 # What nothing came for so long before the end of a recording is missing from it. Adapters and
 # radios bring samples in clumps; it is also what `wire.clock` takes for a gap without stamps.
 OVERDUE_S = 0.5
+LOOSE_BLOCKS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,7 @@ class Recorder:
         self._settings = settings
         self._calibration = calibration
         self._blocks: deque[SampleBlock] = deque()
+        self._loose = 0  # blocks at the end that were not gathered into one
         self._rejects: deque[tuple[float, Flag]] = deque()
         self._running: _Running | None = None
         self._detector: OnsetDetector | HoldDetector = (
@@ -195,6 +197,7 @@ class Recorder:
         """Drop the ring: stream time broke off. Ends a running recording with the flag."""
         ended = Ended(self.end(None, flag)) if self._running is not None else None
         self._blocks.clear()
+        self._loose = 0
         self._rejects.clear()
         self._detector.reset()
         if self._lowpass is not None:
@@ -284,6 +287,9 @@ class Recorder:
 
     def _keep(self, block: SampleBlock) -> None:
         self._blocks.append(block)
+        self._loose += 1
+        if self._loose == LOOSE_BLOCKS:
+            self._gather()
         self._last_s = float(block.t_s[-1])
         if self._running is None:
             self._trim()
@@ -310,6 +316,16 @@ class Recorder:
         if 2 * old > len(first):
             self._blocks[0] = first[old:].copied()
 
+    def _gather(self) -> None:
+        """Make one block of the loose ones at the end of the ring.
+
+        Samples may come one by one, and thousands of arrays of one number each, kept for seconds,
+        leave holes in the heap that grow by the hour.
+        """
+        loose = [self._blocks.pop() for _ in range(min(self._loose, len(self._blocks)))]
+        self._blocks.append(concatenate(loose[::-1]))
+        self._loose = 0
+
     def _joined(self) -> SampleBlock:
         if not self._blocks:
             return empty_block(self.source.channels, max(self._segment, 0))
@@ -317,6 +333,7 @@ class Recorder:
             whole = concatenate(list(self._blocks))
             self._blocks.clear()
             self._blocks.append(whole)
+            self._loose = 0
         return self._blocks[0]
 
 
