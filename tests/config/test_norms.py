@@ -20,7 +20,7 @@ ABDUCTION, ROTATION_OUT, ROTATION_IN = (
 )
 OF_WEIGHT = "peak_force_percent_body_weight"
 
-# McKay 2017 as transcribed in shared/facts/clinical.md, section 4: N, mean and SD.
+# McKay 2017: N, mean and SD.
 MCKAY = {
     ("male", 15): {
         ABDUCTION: (143.4, 47.2),

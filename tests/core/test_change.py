@@ -1,4 +1,4 @@
-"""Change between sessions against measurement error (shared/facts/clinical.md, section 0)."""
+"""Change between sessions against measurement error."""
 
 import math
 

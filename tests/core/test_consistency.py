@@ -1,6 +1,6 @@
 """Scatter of one side's trials, and when another one is wanted.
 
-The limits are the defaults of shared/facts/clinical.md, section 1 (remembered practice there).
+The limits are remembered practice: no source was found for them.
 """
 
 import math

@@ -192,7 +192,7 @@ def test_the_repeatability_of_the_wright_meter() -> None:
 
 
 def test_the_standard_error_comes_from_the_correlation_too() -> None:
-    """Byrne 2020 as recomputed in shared/facts/clinical.md: SD 42.5, ICC 0.947: 9.78 and 27.1 N."""
+    """Byrne 2020, recomputed: SD 42.5, ICC 0.947: 9.78 and 27.1 N."""
     sem = sem_from_icc(42.5, 0.947)
     assert sem == pytest.approx(9.78, abs=5e-3)
     assert mdc95(sem) == pytest.approx(27.1, abs=0.05)
