@@ -11,7 +11,8 @@ from dynod.core import indices
 from dynod.core.indices import INDICES, Needs, all_indices
 from dynod.model.clinical import Side
 
-# 20 and 25, the left side being the involved and weaker one, by hand: 20/25; 5/25; 5/25; 5/22.5; 5/45; (45° − 38.66°)/90°; ln 0.8; 5/20.
+# 20 and 25, the left side being the involved and weaker one, by hand: 20/25; 5/25; 5/25; 5/22.5;
+# 5/45; (45° − 38.66°)/90°; ln 0.8; 5/20.
 PRINTED = {
     "lsi_percent": 80.0,
     "deficit_percent": 20.0,
