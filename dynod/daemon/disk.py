@@ -29,6 +29,11 @@ class Room:
         return self.free_bytes / self.total_bytes if self.total_bytes else 0.0
 
 
+def floor_of(room: Room, least_bytes: float) -> float:
+    """Return how many bytes must be free for a session to begin: a part of the disk, or more."""
+    return max(least_bytes, FLOOR_SHARE * room.total_bytes)
+
+
 def room_of(folder: Path) -> Room:
     """Look at the file system of a folder; a fault is an answer."""
     try:
@@ -63,7 +68,7 @@ class DiskWatch:
 
     def take(self, room: Room) -> None:
         """Judge what was found."""
-        floor_bytes = max(self._floor_bytes, FLOOR_SHARE * room.total_bytes)
+        floor_bytes = floor_of(room, self._floor_bytes)
         left = f"{room.free_bytes / 1e6:.0f} MB ({100.0 * room.share:.0f} %) of the disk are free"
         refusal, notice = None, None
         if room.fault is not None:

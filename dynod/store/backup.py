@@ -15,9 +15,9 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from urllib.parse import quote
 
 from dynod.model.errors import StorageError
+from dynod.store.engine import file_uri, sync_folder
 from dynod.store.restored import mark_copy
 
 PAGES_A_STEP = 200
@@ -72,8 +72,8 @@ def make_backup(
         _sweep(folder)
         _write(database, part, now, enough)
         part.replace(target)
-        _flush(folder)
-        _flush(folder.parent)  # the folder's own name, when it is new
+        sync_folder(folder)
+        sync_folder(folder.parent)  # the folder's own name, when it is new
         _rotate(folder, target, keep)
     except (OSError, sqlite3.Error) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
@@ -96,8 +96,7 @@ def _write(database: Path, part: Path, now: datetime, enough: threading.Event) -
 
 
 def _reader(database: Path) -> sqlite3.Connection:
-    uri = f"file:{quote(str(database.absolute()))}?mode=ro"
-    return sqlite3.connect(uri, uri=True, isolation_level=None)
+    return sqlite3.connect(file_uri(database, readonly=True), uri=True, isolation_level=None)
 
 
 def _copy(

@@ -117,13 +117,18 @@ def _create_folder(folder: Path) -> None:
     sync_folder(folder.parent)
 
 
+def file_uri(path: Path, *, readonly: bool) -> str:
+    """Return a file as SQLite's URI; any character may stand in its path."""
+    return f"file:{quote(str(path.absolute()))}?mode={'ro' if readonly else 'rw'}"
+
+
 def make_engine(path: Path, *, readonly: bool) -> Engine:
     """Return an engine with one durable connection.
 
     The connection may be used from any thread, by one at a time. A transaction is immediate from
     its first statement on, DDL included: SQLAlchemy begins it, not the sqlite3 module.
     """
-    uri = f"file:{quote(str(path.absolute()))}?mode={'ro' if readonly else 'rw'}"
+    uri = file_uri(path, readonly=readonly)
 
     def connect() -> sqlite3.Connection:
         connection = sqlite3.connect(

@@ -12,7 +12,7 @@ from pathlib import Path
 import dynod
 from dynod.cli.doctor.findings import Finding, note, ok, problem
 from dynod.daemon.clock import instant
-from dynod.daemon.disk import FLOOR_SHARE, WARN_SHARE, room_of
+from dynod.daemon.disk import WARN_SHARE, floor_of, room_of
 
 EARLIEST = datetime(2025, 1, 1, tzinfo=UTC)  # no dynod is older
 HOT_C = 80.0  # from here on a Raspberry Pi slows down
@@ -45,7 +45,7 @@ def disk(folder: Path, floor_mb: int) -> Iterator[Finding]:
     room = room_of(there)
     left = f"{room.free_bytes / 1e6:,.0f} MB of {room.total_bytes / 1e6:,.0f} MB are free"
     share = f"{left} ({100.0 * room.share:.0f} %)"
-    floor_bytes = max(floor_mb * 1e6, FLOOR_SHARE * room.total_bytes)
+    floor_bytes = floor_of(room, floor_mb * 1e6)
     if room.fault is not None:
         yield problem("disk", f"{there}: {room.fault}; nothing can be stored: mount it writable")
     elif room.free_bytes < floor_bytes:

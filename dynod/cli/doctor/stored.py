@@ -12,6 +12,7 @@ from dynod.config.settings import StorageConfig
 from dynod.daemon.opening import notices
 from dynod.model.errors import DamagedError
 from dynod.store.backup import backup_folder, backups
+from dynod.store.engine import file_uri
 from dynod.store.integrity import check_log
 from dynod.store.schema import REVISIONS
 
@@ -44,7 +45,7 @@ def database(storage: StorageConfig, *, used: bool) -> Iterator[Finding]:
 
 
 def _reader(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5.0)
+    connection = sqlite3.connect(file_uri(path, readonly=True), uri=True, timeout=5.0)
     connection.execute("PRAGMA query_only = ON")
     return connection
 
