@@ -23,12 +23,7 @@ def record(records: RecordSystem, gauge: Gauge, peak_n: float) -> str:
     """Record a trial; return its id once it was published."""
     known = {item["result_id"] for item in records.results}
     gauge.trial(peak_n)
-
-    def new() -> str | None:
-        found = [item["result_id"] for item in records.results if item["result_id"] not in known]
-        return found[0] if found else None
-
-    result_id: str = records.wait("a new result", new)
+    result_id = records.next_trial(known)
     records.state(phase="ready")
     return result_id
 

@@ -63,16 +63,7 @@ class Clinic:
         known = {item["result_id"] for item in self.records.results}
         at_s = time.time()
         self.gauge.trial(peak_n)
-
-        def new() -> str | None:
-            found = [
-                item["result_id"]
-                for item in self.records.results
-                if "metrics" in item and item["result_id"] not in known
-            ]
-            return found[0] if found else None
-
-        result_id: str = self.records.wait("a trial", new)
+        result_id = self.records.next_trial(known)
         self.pressed[result_id] = at_s
         return result_id
 

@@ -250,6 +250,16 @@ class RecordSystem:
         results: list[dict[str, Any]] = self.wait(f"{count} of results/{schema}", found)
         return results
 
+    def next_trial(self, known: set[str]) -> str:
+        """Wait for the result of a trial that is not among these; return its id."""
+
+        def new() -> str | None:
+            fresh = (r["result_id"] for r in self.results if "metrics" in r)
+            return next((result_id for result_id in fresh if result_id not in known), None)
+
+        result_id: str = self.wait("the result of a trial", new)
+        return result_id
+
     def publish(
         self,
         topic: str,
