@@ -1,6 +1,7 @@
 """A real file system of some megabytes: an ext4 image on a loop device. It needs root."""
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,6 +38,18 @@ class SmallDisk:
         """Let the kernel find an error, after which it writes no more (ext4(5), ``abort``)."""
         _run("mount", "-o", "remount,abort", str(self.folder))
 
+    def restart(self) -> None:
+        """Mount anew what the disk holds, as after the computer's next start.
+
+        A copy of it: as long as any other mount namespace holds the old file system, mounting its
+        image again finds that one, as broken as it was.
+        """
+        self.unmount()
+        copy = self._image.with_name(f"{self._image.name}.again")
+        shutil.copyfile(self._image, copy)
+        self._image = copy
+        self.mount()
+
     def mount(self) -> None:
         _run("mount", "-o", "loop", str(self._image), str(self.folder))
 
@@ -49,7 +62,7 @@ class SmallDisk:
 
 
 @contextmanager
-def small_disk(folder: Path, megabytes: int) -> Iterator[SmallDisk]:
+def small_disk(folder: Path, megabytes: int, *, inodes: int = 4096) -> Iterator[SmallDisk]:
     """Mount a fresh file system; skip without root. Root that may not fails where CI is set."""
     if os.geteuid() != 0:
         pytest.skip("only root may mount a file system")
@@ -57,7 +70,7 @@ def small_disk(folder: Path, megabytes: int) -> Iterator[SmallDisk]:
     image, place = folder / "disk.img", folder / "disk"
     with image.open("wb") as file:
         file.truncate(megabytes * 1_000_000)
-    _run("mkfs.ext4", "-q", "-m", "0", "-E", "root_owner=0:0", str(image))
+    _run("mkfs.ext4", "-q", "-m", "0", "-N", str(inodes), "-E", "root_owner=0:0", str(image))
     place.mkdir()
     disk = SmallDisk(image, place)
     try:
