@@ -3,6 +3,9 @@
 import json
 import os
 import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +20,9 @@ from dynod.cli.bigtext import big, width
 from dynod.cli.output import console
 from dynod.cli.sounds import play
 from dynod.config.load import load_config
-from dynod.daemon.control_client import ControlClient
+from dynod.daemon.control_client import ControlClient, DaemonNotRunningError
 from dynod.model.flags import REJECTING
+from dynod.publish.topics import LIVE_EXPIRY_S
 
 _SIDE_COLOURS = {"left": "bright_cyan", "right": "bright_yellow"}
 _FULL_SCALE = {"force_n": 400.0, "angle_deg": 140.0}
@@ -33,16 +37,24 @@ _CALLS = {
 # Rows of the whole picture in large letters, with two problems below it; warnings come on top. A
 # terminal of fewer rows shows all of it, with movement and verdict in small letters.
 _TALL_ROWS = 32
+WAKE_S = 0.5  # a screen that is told nothing looks for what is out of date
 _WARNINGS_SHOWN = {True: 4, False: 2}
 
 
 class Screen:
-    """The picture, made of the newest messages."""
+    """The picture, made of the newest messages; ``clock`` tells seconds.
 
-    def __init__(self) -> None:
+    A live value goes when its device does, or when no newer one came for as long as one lasts at
+    the broker.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.state: dict[str, Any] | None = None
+        self._clock = clock
         self._devices: dict[str, dict[str, Any]] = {}
         self._live: dict[str, Any] = {}
+        self._live_of = ""
+        self._live_until_s = 0.0
 
     def take(self, topic: str, payload: dict[str, Any]) -> str | None:
         """Take a message; return the sound that it deserves."""
@@ -50,9 +62,14 @@ class Screen:
             before, self.state = self.state, payload
             return _sound(before, payload)
         if topic.startswith("devices/"):
-            self._devices[topic.split("/")[1]] = payload
+            device = topic.split("/")[1]
+            self._devices[device] = payload
+            if device == self._live_of and payload["state"] != "streaming":
+                self._live = {}
         elif topic.startswith("live/") and self._wanted(payload):
             self._live = payload
+            self._live_of = topic.split("/")[1]
+            self._live_until_s = self._clock() + LIVE_EXPIRY_S
         return None
 
     def picture(self) -> RenderableType:
@@ -104,8 +121,9 @@ class Screen:
         )
 
     def _bar(self, state: dict[str, Any]) -> RenderableType:
-        name = "angle_deg" if "angle_deg" in self._live else "force_n"
-        value = self._live.get(name)
+        live = self._live if self._clock() < self._live_until_s else {}
+        name = "angle_deg" if "angle_deg" in live else "force_n"
+        value = live.get(name)
         gap = "" if state.get("warnings") and not _tall(state) else "\n"
         if value is None:
             return Text(gap)
@@ -182,18 +200,43 @@ def _border(state: dict[str, Any]) -> str:
 
 
 def run_watch(config_path: Path, *, as_json: bool, mute: bool) -> None:
-    """Follow the running daemon until it ends or Ctrl-C."""
-    config = load_config(config_path, os.environ)
-    with ControlClient(config.control.socket) as client:
-        if as_json:
+    """Follow the running daemon until Ctrl-C; as lines until the daemon ends.
+
+    The screen waits for a daemon that ends, and follows the one that is started in its place.
+    Raises DaemonNotRunningError where none runs to begin with.
+    """
+    path = load_config(config_path, os.environ).control.socket
+    client = ControlClient(path)
+    if as_json:
+        with client:
             for message in client.watch():
                 sys.stdout.write(json.dumps(message) + "\n")
                 sys.stdout.flush()
-            return
-        screen = Screen()
-        with Live(console=console, screen=True, auto_refresh=False) as live:
-            for message in client.watch():
-                sound = screen.take(str(message["topic"]), message["payload"])  # type: ignore[arg-type]
-                live.update(screen.picture(), refresh=True)
-                if sound is not None and not mute:
-                    play(sound)
+        return
+    with Live(console=console, screen=True, auto_refresh=False) as live:
+        while True:
+            with client, suppress(DaemonNotRunningError):
+                _follow(client, live, mute=mute)
+            live.update(Screen().picture(), refresh=True)
+            client = _once_it_runs(path)
+
+
+def _follow(client: ControlClient, live: Live, *, mute: bool) -> None:
+    screen = Screen()
+    for message in client.watch_or_wake(WAKE_S):
+        sound = None if message is None else screen.take(*_told(message))
+        live.update(screen.picture(), refresh=True)
+        if sound is not None and not mute:
+            play(sound)
+
+
+def _told(message: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    return message["topic"], message["payload"]
+
+
+def _once_it_runs(path: Path) -> ControlClient:
+    while True:
+        try:
+            return ControlClient(path)
+        except DaemonNotRunningError:
+            time.sleep(WAKE_S)

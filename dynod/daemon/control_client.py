@@ -10,6 +10,7 @@ from typing import Self
 from dynod.model.errors import DeviceError, DynodError, UsageError
 
 TIMEOUT_S = 30.0
+_CHUNK = 65536
 _NOT_THERE = "no device of this station is configured there"  # as StationDevices.find says it
 
 
@@ -37,13 +38,12 @@ class ControlClient:
             raise DaemonNotRunningError(
                 f"{path}: no daemon answers there; start it with `dynod run`"
             ) from error
-        self._file = self._socket.makefile("rwb")
+        self._unread = b""
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._file.close()
         self._socket.close()
 
     def peer_pid(self) -> int | None:
@@ -76,6 +76,18 @@ class ControlClient:
         """Yield what the daemon tells, until it ends; waits without limit."""
         yield from self.follow({"op": "watch"})
 
+    def watch_or_wake(self, after_s: float) -> Iterator[dict[str, object] | None]:
+        """Yield what the daemon tells, and None whenever it has told nothing for so long."""
+        self._send({"op": "watch"})
+        self._socket.settimeout(after_s)
+        while True:
+            try:
+                self._receive_line()
+            except TimeoutError:
+                yield None
+            else:
+                yield self._line()
+
     def follow(self, request: dict[str, object]) -> Iterator[dict[str, object]]:
         """Send one request and yield its many answers, without end; waits without limit."""
         self._send(request)
@@ -88,15 +100,26 @@ class ControlClient:
         self._socket.shutdown(socket.SHUT_WR)
 
     def _send(self, request: dict[str, object]) -> None:
-        self._file.write(json.dumps(request).encode() + b"\n")
-        self._file.flush()
+        self._socket.sendall(json.dumps(request).encode() + b"\n")
 
     def _line(self) -> dict[str, object]:
         try:
-            line = self._file.readline()
-        except OSError as error:
+            self._receive_line()
+        except TimeoutError as error:
             raise DaemonNotRunningError("the daemon does not answer") from error
-        if not line:
-            raise DaemonNotRunningError("the daemon hung up; it was stopped")
+        line, _, self._unread = self._unread.partition(b"\n")
         answer: dict[str, object] = json.loads(line)
         return answer
+
+    def _receive_line(self) -> None:
+        """Wait until a whole line is there; raises TimeoutError, and what came until then stays."""
+        while b"\n" not in self._unread:
+            try:
+                data = self._socket.recv(_CHUNK)
+            except TimeoutError:
+                raise
+            except OSError as error:
+                raise DaemonNotRunningError("the daemon does not answer") from error
+            if not data:
+                raise DaemonNotRunningError("the daemon hung up; it was stopped")
+            self._unread += data

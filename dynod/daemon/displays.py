@@ -21,9 +21,8 @@ from dynod.publish.render_state import (
     render_session_state,
     render_status,
 )
+from dynod.publish.topics import LIVE_EXPIRY_S
 from dynod.store.outbox import OutboxCounts
-
-LIVE_EXPIRY_S = 2
 
 
 class Displays:

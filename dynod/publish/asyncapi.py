@@ -7,13 +7,12 @@ from typing import Any, TypeAlias
 from dynod.publish.commands import COMMANDS
 from dynod.publish.examples import EXAMPLES
 from dynod.publish.message_schema import Schema, shared_schemas
-from dynod.publish.topics import Topics
+from dynod.publish.topics import LIVE_EXPIRY_S, Topics
 
 Document: TypeAlias = dict[str, Any]
 
 API_VERSION = "1.0.0"
 BINDING_VERSION = "0.2.0"
-LIVE_EXPIRY_S = 2
 FHIR = "dynod.fhir/1"
 FHIR_TYPE = "application/fhir+json"
 

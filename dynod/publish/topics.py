@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from dynod.model.errors import ConfigError
 
+LIVE_EXPIRY_S = 2  # from then on a live value is no longer one
+
 _SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 

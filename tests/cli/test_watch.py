@@ -117,7 +117,8 @@ class Display:
     """A terminal of a given size that shows a screen's picture."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]) -> None:
-        self.screen = Screen()
+        self.now_s = 100.0
+        self.screen = Screen(lambda: self.now_s)
         self._size = size
         self._monkeypatch = monkeypatch
 
@@ -267,6 +268,34 @@ def test_the_bar_follows_the_live_force(display: Display) -> None:
     assert none == 0
     assert abs(2 * half - full) <= 1  # the scale ends at 400 N
     assert full == more > 20
+
+
+def shows(display: Display, text: str) -> bool:
+    return any(text in line for line in display.lines())
+
+
+@SIZES
+def test_a_live_value_lasts_two_seconds(display: Display) -> None:
+    """As long as at the broker (docs/contract.md); what is no longer pulled is not shown."""
+    display.state("recording")
+    display.lines(("live/hhd-1", {"force_n": 77.0}))
+    display.now_s += 1.9
+    assert shows(display, "77 N")
+    display.now_s += 0.2
+    assert not shows(display, " N  ")
+    display.lines(("live/hhd-1", {"force_n": 78.0}))
+    assert shows(display, "78 N")
+
+
+@SIZES
+@pytest.mark.parametrize("lost", ["absent", "stale", "leased"])
+def test_the_live_value_of_a_lost_device_goes_with_it(display: Display, lost: str) -> None:
+    display.state("recording")
+    display.lines(("live/hhd-1", {"force_n": 77.0}))
+    display.lines(("devices/hhd-2/status", {"state": lost}))  # another one
+    assert shows(display, "77 N")
+    display.lines(("devices/hhd-1/status", {"state": lost}))
+    assert not shows(display, "77 N")
 
 
 @SIZES
