@@ -1,5 +1,6 @@
 """The computer: its clock, its disk, its power, its heat."""
 
+import errno
 import os
 import platform
 import shutil
@@ -43,11 +44,12 @@ def disk(folder: Path, floor_mb: int) -> Iterator[Finding]:
     """Look at the room for the database."""
     there = next((item for item in (folder, *folder.parents) if item.exists()), ROOT)
     room = room_of(there)
+    fault = room.fault or ("the file system is read-only" if _broke_down(there) else None)
     left = f"{room.free_bytes / 1e6:,.0f} MB of {room.total_bytes / 1e6:,.0f} MB are free"
     share = f"{left} ({100.0 * room.share:.0f} %)"
     floor_bytes = floor_of(room, floor_mb * 1e6)
-    if room.fault is not None:
-        yield problem("disk", f"{there}: {room.fault}; nothing can be stored: mount it writable")
+    if fault is not None:
+        yield problem("disk", f"{there}: {fault}; nothing can be stored: mount it writable")
     elif room.free_bytes < floor_bytes:
         yield problem("disk", f"{share}: no session begins; `dynod results purge`, a larger card")
     elif room.share < WARN_SHARE:
@@ -55,6 +57,18 @@ def disk(folder: Path, floor_mb: int) -> Iterator[Finding]:
     else:
         yield ok("disk", f"{share} at {there}")
     yield from _files(there)
+
+
+def _broke_down(there: Path) -> bool:
+    """Tell whether the kernel stopped all writing after an error, which not every kernel flags.
+
+    Asks for a file without a name (open(2), O_TMPFILE), which leaves nothing behind.
+    """
+    try:
+        os.close(os.open(there, os.O_TMPFILE | os.O_WRONLY, 0o600))
+    except OSError as error:
+        return error.errno == errno.EROFS  # others: no right, no room, or no such files here
+    return False
 
 
 def _files(there: Path) -> Iterator[Finding]:

@@ -13,6 +13,8 @@ from dynod.cli.doctor.findings import Finding, note, ok, problem
 from dynod.daemon.control_client import ControlClient, DaemonNotRunningError
 
 UNIT = "dynod"
+ANSWER_S = 10.0
+RUNS = Path("/run/systemd/system")  # is there where systemd is the first process (sd_booted(3))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +77,10 @@ def _until(calibration: Mapping[str, Any]) -> str:
     return "" if until is None else f", valid until {str(until)[:10]}"
 
 
-def unit() -> Iterator[Finding]:
+def unit(runs: Path = RUNS) -> Iterator[Finding]:
     """Ask systemd about the service."""
     program = shutil.which("systemctl")
-    if program is None or not Path("/run/systemd/system").is_dir():
+    if program is None or not runs.is_dir():
         yield note("service", "systemd does not run here: nobody starts dynod after a failure")
         return
     active, enabled = _ask(program, "is-active"), _ask(program, "is-enabled")
@@ -93,6 +95,10 @@ def unit() -> Iterator[Finding]:
 
 def _ask(program: str, question: str) -> str:
     done = subprocess.run(  # noqa: S603 - a fixed command of the system's
-        [program, question, UNIT], check=False, capture_output=True, text=True, timeout=10
+        [program, question, UNIT],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=ANSWER_S,
     )
     return done.stdout.strip() or done.stderr.strip() or "no answer"
