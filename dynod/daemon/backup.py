@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,6 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from dynod.daemon.clock import instant
+from dynod.daemon.disk import room_of
 from dynod.daemon.station import Station
 from dynod.daemon.writer import Writer
 from dynod.model.errors import StorageError
@@ -84,18 +84,22 @@ class Backups:
         made_s = max((item.made_s for item in backups(self._folder)), default=0.0)
         if not is_due(timedelta(seconds=now.timestamp() - made_s), now, idle=idle):
             return None
-        try:
-            found = os.statvfs(self._database.parent)
-            needed = SPARE * sum(part.stat().st_size for part in self._parts())
-        except OSError as error:
-            raise StorageError(f"{self._database}: {error.strerror}") from error
-        free = found.f_bavail * found.f_frsize
-        if free < needed:
+        room = room_of(self._database.parent)
+        if room.fault is not None:
+            raise StorageError(f"{self._folder}: {room.fault}")
+        needed = self._needed_bytes()
+        if room.free_bytes < needed:
             raise StorageError(
-                f"{self._folder}: {free / 1e6:.0f} MB are free, {needed / 1e6:.0f} MB are needed;"
-                " make room"
+                f"{self._folder}: {room.free_bytes / 1e6:.0f} MB are free,"
+                f" {needed / 1e6:.0f} MB are needed; make room"
             )
         return make_backup(self._database, self._folder, now, keep=self._keep, enough=self._enough)
+
+    def _needed_bytes(self) -> float:
+        try:
+            return SPARE * sum(part.stat().st_size for part in self._parts())
+        except OSError as error:
+            raise StorageError(f"{self._database}: {error.strerror}") from error
 
     def _parts(self) -> Iterator[Path]:
         """Yield the database's file and its log, where there is one."""

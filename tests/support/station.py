@@ -329,7 +329,11 @@ class Daemon:
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:  # nobody else would end it
+            self.kill()
+            raise
         return self
 
     def __exit__(self, *exc: object) -> None:
