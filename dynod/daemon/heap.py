@@ -9,14 +9,16 @@ import ctypes
 from collections.abc import Callable
 
 EVERY_S = 60.0
+AGAIN_S = 0.5  # a break between two trials is enough
 
 
 async def keep_trim(busy: Callable[[], bool]) -> None:
-    """Give back what is free once a minute, in a thread, while nobody waits for an answer."""
+    """Give back what is free once a minute, in a thread, as soon as nobody waits for an answer."""
     libc = ctypes.CDLL(None)
     if not hasattr(libc, "malloc_trim"):  # of glibc alone
         return
     while True:
         await asyncio.sleep(EVERY_S)
-        if not busy():
-            await asyncio.to_thread(libc.malloc_trim, 0)
+        while busy():
+            await asyncio.sleep(AGAIN_S)
+        await asyncio.to_thread(libc.malloc_trim, 0)
