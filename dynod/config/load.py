@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from dynod.config.environment import overlay
 from dynod.config.problems import Location, Problems, dotted, key_problems
-from dynod.config.secret_files import check_private
+from dynod.config.secret_files import check_private, is_closed_to_us
 from dynod.config.settings import BrokerAccess, Config
 from dynod.config.toml_file import read_toml
 from dynod.model.errors import ConfigError
@@ -41,10 +41,14 @@ def _source(path: Path, place: Location, origins: Mapping[Location, str]) -> str
 
 
 def check_broker_files(path: Path, broker: BrokerAccess, problems: Problems) -> None:
-    """Note files that are missing, and secrets that others can read."""
+    """Note files that are missing, and secrets that others can read.
+
+    One that we may not read ourselves is no mistake: a therapist's display is told no password.
+    Whoever connects reads it, and raises ConfigError then.
+    """
     for key in ("password_file", "client_key_file"):
         secret: Path | None = getattr(broker, key)
-        if secret is not None:
+        if secret is not None and not is_closed_to_us(secret):
             try:
                 check_private(secret)
             except ConfigError as error:

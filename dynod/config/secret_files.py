@@ -41,6 +41,17 @@ def check_private(path: Path) -> None:
         raise ConfigError(f"{path}: other users can read this secret; run: chmod 600 {path}")
 
 
+def is_closed_to_us(path: Path) -> bool:
+    """Tell whether a file is there for others than us: whoever does not connect needs no secret."""
+    try:
+        with path.open("rb"):
+            return False
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+
+
 def read_secret(path: Path) -> str:
     """Return the secret in a file, without the end of its line.
 

@@ -1,9 +1,15 @@
 """Secrets come from private files; a file that is missing is named before any port is opened."""
 
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from dynod.config.load import load_config
 from dynod.config.secret_files import read_secret
 from dynod.model.errors import ConfigError
 from tests.config.files import DYNAMOMETER, STATION, WHOLE, problems_of, site_of, write
@@ -51,6 +57,45 @@ def test_a_secret_that_others_can_touch_is_refused(files: Path, name: str, mode:
     ]
     with pytest.raises(ConfigError, match="chmod 600"):
         read_secret(files / name)
+
+
+@contextmanager
+def without_a_right(folder: Path) -> Iterator[None]:
+    """Be somebody whom a folder is closed to, as /etc/dynod/secrets is to a therapist."""
+    if os.geteuid() != 0:
+        folder.chmod(0)
+        yield
+        folder.chmod(0o700)
+        return
+    folder.chmod(0o700)
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.fixture
+def etc() -> Iterator[Path]:
+    """A folder that everybody may look into, unlike those that pytest makes."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def test_a_secret_of_somebody_else_stops_only_whoever_needs_it(etc: Path) -> None:
+    (etc / "secrets").mkdir()
+    write(etc / "secrets" / "password", "SECRET\n", 0o600)
+    text = STATION + (
+        '[broker]\nurl = "mqtts://broker.example"\nusername = "dynod"\n'
+        'password_file = "secrets/password"\n'
+    )
+    config = write(etc / "dynod.toml", text + DYNAMOMETER)
+    with without_a_right(etc / "secrets"):
+        broker = load_config(config, {}).broker
+        with pytest.raises(ConfigError, match="password: cannot be read: Permission denied"):
+            broker.settings("dynod-clinic-room")
 
 
 def test_missing_files_are_all_named(tmp_path: Path) -> None:
