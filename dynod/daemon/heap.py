@@ -17,8 +17,9 @@ async def keep_trim(busy: Callable[[], bool]) -> None:
     libc = ctypes.CDLL(None)
     if not hasattr(libc, "malloc_trim"):  # of glibc alone
         return
+    held_up = False
     while True:
-        await asyncio.sleep(EVERY_S)
-        while busy():
-            await asyncio.sleep(AGAIN_S)
-        await asyncio.to_thread(libc.malloc_trim, 0)
+        await asyncio.sleep(AGAIN_S if held_up else EVERY_S)
+        held_up = busy()
+        if not held_up:
+            await asyncio.to_thread(libc.malloc_trim, 0)
