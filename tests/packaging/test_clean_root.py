@@ -12,11 +12,10 @@ from pathlib import Path
 import pytest
 
 from dynod.store.schema import HEAD
-from tests.support.clean_root import CleanRoot, make_base, needs_root
+from tests.support.clean_root import CleanRoot, base, needs_root
 from tests.support.debs import build, build_older
 
 SUPPORT = Path(__file__).resolve().parents[1] / "support"
-NEEDED = ("python3", "systemd", "systemd-timesyncd", "udev")  # what the package asks for, no more
 PYTHON = "/opt/dynod/bin/python3"
 DATABASE = "var/lib/dynod/dynod.db"
 UNIT = "usr/lib/systemd/system/dynod.service"
@@ -60,13 +59,13 @@ def test_installed_used_updated_and_removed(
 ) -> None:
     needs_root()
     package = build(tmp_path_factory, release)
-    base = make_base(release, NEEDED, tmp_path)
-    fresh = CleanRoot(base, tmp_path / "fresh")
+    debian = base(tmp_path_factory, release)
+    fresh = CleanRoot(debian, tmp_path / "fresh")
     installs_without_a_network(fresh, package)
     systemd_finds_nothing_wrong(fresh)
     shows_the_demo(fresh)
 
-    root = CleanRoot(base, tmp_path / "used")
+    root = CleanRoot(debian, tmp_path / "used")
     installs_without_a_network(root, build_older(tmp_path, release))
     earlier = measures_under(root, "0.0.9")
     updates(root, package)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.mosquitto import find_program
+from tests.support.debs import build
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 OWN = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -24,15 +24,12 @@ def run(*command: str, **environment: str) -> str:
 
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    find_program("dpkg-deb", "dpkg-deb is missing: the package is built on Debian alone")
-    out = tmp_path_factory.mktemp("deb")
-    builder = str(REPOSITORY / "packaging" / "build_deb.py")
-    return Path(run(sys.executable, builder, "--release", RELEASE, "--out", str(out)).strip())
+    return build(tmp_path_factory, RELEASE)
 
 
 @pytest.fixture(scope="module")
-def unpacked(package: Path) -> Path:
-    root = package.parent / "root"
+def unpacked(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("deb") / "root"
     run("dpkg-deb", "--extract", str(package), str(root))
     return root
 

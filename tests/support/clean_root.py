@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 
 from tests.support.mosquitto import find_program
+from tests.support.once import once
 
+NEEDED = ("python3", "systemd", "systemd-timesyncd", "udev")  # what the package asks for, no more
 SUITES = {"12": "bookworm", "13": "trixie"}
 ENTER = Path(__file__).with_name("enter_root.py")
 _NAMESPACES = ("unshare", "--mount", "--pid", "--fork", "--kill-child")
 _LIMIT_S = 300
-_ENVIRONMENT = {
+ENVIRONMENT = {
     "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
     "DEBIAN_FRONTEND": "noninteractive",
     "LC_ALL": "C.UTF-8",
@@ -40,8 +42,12 @@ def needs_root() -> None:
         pytest.skip("takes minutes; to run it: CI=true")
 
 
-def make_base(release: str, include: Sequence[str], folder: Path) -> Path:
-    """Return a tar file of the smallest Debian of a release with some packages."""
+def base(factory: pytest.TempPathFactory, release: str) -> Path:
+    """Return a tar file of the smallest Debian that the package can be installed into."""
+    return once(factory, f"base{release}", lambda folder: _make_base(release, NEEDED, folder))
+
+
+def _make_base(release: str, include: Sequence[str], folder: Path) -> Path:
     base = folder / f"debian-{release}.tar"
     mount = folder / f"debian-{release}"
     mount.mkdir()
@@ -98,7 +104,7 @@ class CleanRoot:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env=_ENVIRONMENT,
+            env=ENVIRONMENT,
             timeout=_LIMIT_S,
         )
         assert done.returncode == expected, f"{' '.join(command)}\n{done.stdout}"

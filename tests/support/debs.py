@@ -1,8 +1,6 @@
 """Debian packages for tests: of this tree, each built once in a run, and of an older one."""
 
-import fcntl
 import io
-import os
 import re
 import subprocess
 import sys
@@ -12,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.mosquitto import find_program
+from tests.support.once import once
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 BUILDER = "packaging/build_deb.py"
@@ -21,14 +20,7 @@ MIGRATIONS = "dynod/store/migrations/versions"
 def build(factory: pytest.TempPathFactory, release: str, arch: str = "amd64") -> Path:
     """Return the package of this tree; workers of one run share it."""
     find_program("dpkg-deb", "dpkg-deb is missing: the package is built on Debian alone")
-    shared = factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent
-    out = shared / f"deb{release}-{arch}"
-    with (shared / f"{out.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        done = sorted(out.glob("*.deb"))
-        return done[0] if done else _run(REPOSITORY, release, arch, out)
+    return once(factory, f"deb{release}-{arch}", lambda out: _run(REPOSITORY, release, arch, out))
 
 
 def build_older(folder: Path, release: str) -> Path:

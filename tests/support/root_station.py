@@ -1,9 +1,10 @@
 """A station inside a Debian root, until a trial stands in its database: run there as root.
 
-    /opt/dynod/bin/python3 -I root_station.py
+    /opt/dynod/bin/python3 -I root_station.py [LINK]
 
 Daemon and device are what the package brings, of whichever version, and run as the user dynod. The
-config is the one in /etc/dynod. Prints what `dynod results list` says afterwards.
+config is the one in /etc/dynod. With LINK, where the device is to be, the daemon is the service,
+which runs already. Prints what `dynod results list` says afterwards.
 """
 
 import json
@@ -19,18 +20,28 @@ from typing import IO, Any
 
 RUN = Path("/run/dynod")
 DYNOD = "/usr/bin/dynod"
-LINK = RUN / "gauge"
-SIMULATE = ("simulate", "chronojump_force_sensor", "--link", str(LINK), "--every", "6")
+SIMULATE = ("simulate", "chronojump_force_sensor", "--every", "6", "--link")
 LIMIT_S = 60
 AGAIN_S = 1.0  # a press that comes sooner is one with the last
 
 
 def main() -> None:
     signal.alarm(2 * LIMIT_S)  # whatever hangs
+    listed = beside_the_service(sys.argv[1]) if sys.argv[1:] else alone()
+    print(json.dumps(listed))
+
+
+def beside_the_service(link: str) -> object:
+    with device(link) as gauge:
+        measure(gauge)
+        end(gauge)
+    return results()
+
+
+def alone() -> object:
     RUN.mkdir()  # as the unit's RuntimeDirectory
     shutil.chown(RUN, "dynod", "dynod")
-    with start(*SIMULATE, stdin=subprocess.PIPE, stderr=subprocess.STDOUT) as gauge:
-        wait_for_line(gauge.stdout, "answers on")
+    with device(str(RUN / "gauge")) as gauge:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told:
             told.bind(str(RUN / "notify"))
             shutil.chown(RUN / "notify", "dynod", "dynod")
@@ -39,18 +50,31 @@ def main() -> None:
                 while b"READY=1" not in told.recv(4096):
                     pass
                 measure(gauge)
-                listed = subprocess.run(
-                    [DYNOD, "results", "list", "--json"], check=True, capture_output=True, text=True
-                )
+                listed = results()
                 end(daemon)
         end(gauge)
-    print(json.dumps(json.loads(listed.stdout)))
+    return listed
+
+
+def device(link: str) -> subprocess.Popen[str]:
+    """Plug in a gauge, whose button is pressed by a line on its standard input."""
+    gauge = start(*SIMULATE, link, stdin=subprocess.PIPE, stderr=subprocess.STDOUT)
+    wait_for_line(gauge.stdout, "answers on")
+    return gauge
+
+
+def results() -> object:
+    said = subprocess.run(
+        [DYNOD, "results", "list", "--json"], check=True, capture_output=True, text=True
+    )
+    return json.loads(said.stdout)
 
 
 def start(
     *words: str,
     stdin: int = subprocess.DEVNULL,
     stderr: int | None = None,
+    user: str = "dynod",
     **environment: str,
 ) -> subprocess.Popen[str]:
     return subprocess.Popen(
@@ -59,7 +83,7 @@ def start(
         stdout=subprocess.PIPE,
         stderr=stderr,
         text=True,
-        user="dynod",
+        user=user,
         group="dynod",
         extra_groups=[],
         env={**os.environ, **environment},
@@ -75,9 +99,12 @@ def wait_for_line(lines: IO[str] | None, words: str) -> None:
 
 
 def measure(gauge: subprocess.Popen[str]) -> None:
-    """Press whenever the display asks for it; pulls begin and end their trial by themselves."""
+    """Press whenever the display asks for it; pulls begin and end their trial by themselves.
+
+    The display is a therapist's: somebody in the group dynod, who may read no secret.
+    """
     assert gauge.stdin is not None
-    with start("watch", "--json") as display:
+    with start("watch", "--json", user="nobody") as display:
         assert display.stdout is not None
         phase, hears, pressed_s = None, False, 0.0
         earlier: list[Any] = []
@@ -97,6 +124,8 @@ def measure(gauge: subprocess.Popen[str]) -> None:
                 gauge.stdin.write("\n")
                 gauge.stdin.flush()
                 pressed_s = time.monotonic()
+        else:
+            sys.exit("the display ended before a trial was recorded")
         display.terminate()
 
 
