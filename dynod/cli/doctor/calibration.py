@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from dynod.cli.doctor.findings import Finding, ok, problem
+from dynod.cli.doctor.findings import Finding, calibrated
 from dynod.cli.shelf import open_shelf
 from dynod.config.site import Site
 from dynod.core.calibration import checks_under, judge_calibration
@@ -44,9 +44,10 @@ def calibration(site: Site) -> Iterator[Finding]:
                 drifting=drift_lines(under),
                 has_serial_number=serial is not None,
             )
-            for line in stands.warnings:
-                yield problem(device.id, f"calibration: {line}")
-            if not stands.warnings:
-                until = found.valid_until
-                end = "" if until is None else f", valid until {until:%Y-%m-%d}"
-                yield ok(device.id, f"calibration: {found.status.value}{end}")
+            until = found.valid_until
+            yield from calibrated(
+                device.id,
+                stands.warnings,
+                found.status.value,
+                "" if until is None else f"{until:%Y-%m-%d}",
+            )

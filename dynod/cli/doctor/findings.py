@@ -40,6 +40,15 @@ def problem(item: str, text: str) -> Finding:
     return Finding(item, State.PROBLEM, text)
 
 
+def calibrated(item: str, warnings: Iterable[str], status: str, until: str) -> Iterator[Finding]:
+    """Yield how the calibration of a device stands; ``until``: its last day, or nothing."""
+    told = [problem(item, f"calibration: {line}") for line in warnings]
+    yield from told
+    if not told:
+        end = f", valid until {until}" if until else ""
+        yield ok(item, f"calibration: {status}{end}")
+
+
 def looked(item: str, look: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
     """Yield what a look finds; what it cannot look at is a finding too, and hides no other."""
     try:

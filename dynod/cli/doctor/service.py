@@ -9,7 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 import dynod
-from dynod.cli.doctor.findings import Finding, note, ok, problem
+from dynod.cli.doctor.findings import Finding, calibrated, note, ok, problem
 from dynod.daemon.control_client import ControlClient, DaemonNotRunningError
 
 UNIT = "dynod"
@@ -65,16 +65,13 @@ def devices(found: Running) -> Iterator[Finding]:
         else:
             yield problem(name, f"{state}{': ' + str(fault) if fault else ''}")
         calibration = device.get("calibration", {})
-        warning, status = calibration.get("warning"), calibration.get("status", "?")
-        if warning:
-            yield problem(name, f"calibration: {warning}")
-        else:
-            yield ok(name, f"calibration: {status}{_until(calibration)}")
-
-
-def _until(calibration: Mapping[str, Any]) -> str:
-    until = calibration.get("valid_until")
-    return "" if until is None else f", valid until {str(until)[:10]}"
+        warning, until = calibration.get("warning"), calibration.get("valid_until")
+        yield from calibrated(
+            name,
+            [warning] if warning else [],
+            calibration.get("status", "?"),
+            str(until)[:10] if until else "",
+        )
 
 
 def unit(runs: Path = RUNS) -> Iterator[Finding]:
