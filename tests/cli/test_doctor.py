@@ -113,16 +113,49 @@ def test_a_port_that_another_program_has_open(patient: Patient) -> None:
 
 
 def test_who_else_has_a_port_is_named(tmp_path: Path) -> None:
-    """A process folder as proc(5) has them, of a program that is not ours."""
+    """A process folder as proc(5) has them, of a program that is not ours.
+
+    The port is the null device, which has a name of its own in there, as in a container.
+    """
+    port, node = os.devnull, tmp_path / "dev" / "gauge"
+    node.parent.mkdir()
+    node.symlink_to(port)
     process = tmp_path / "4711"
     (process / "fd").mkdir(parents=True)
     (process / "comm").write_text("minicom\n")
-    (process / "fd" / "3").symlink_to("/dev/ttyUSB0")
-    assert ports.openers("/dev/ttyUSB0", tmp_path) == [(4711, "minicom")]
+    (process / "fd" / "3").symlink_to(node)
+    assert ports.openers(port, tmp_path) == [(4711, "minicom")]
+    assert ports.openers("/dev/zero", tmp_path) == []
     (process / "comm").write_text("ModemManager\n")
     (finding,) = ports.modem_manager(tmp_path)
     assert finding.state == "note"
     assert "install the package's rule" in finding.text
+
+
+def test_a_pseudo_terminal_of_a_container_is_not_the_one_of_that_number(tmp_path: Path) -> None:
+    """A second instance of devpts, as each container mounts one (pts(4))."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may mount a file system")
+    pts, process = tmp_path / "dev" / "pts", tmp_path / "4711"
+    for folder in (pts, process / "fd"):
+        folder.mkdir(parents=True)
+    (process / "comm").write_text("other\n")
+    subprocess.run(["mount", "-t", "devpts", "-o", "newinstance", "devpts", str(pts)], check=True)
+    try:
+        theirs = os.open(pts / "ptmx", os.O_RDWR | os.O_NOCTTY)
+        (number,) = (item.name for item in pts.iterdir() if item.name != "ptmx")
+        (process / "fd" / "3").symlink_to(pts / number)
+        held = []
+        try:
+            while not Path(f"/dev/pts/{number}").exists():
+                held.append(os.open("/dev/ptmx", os.O_RDWR | os.O_NOCTTY))
+            assert ports.openers(f"/dev/pts/{number}", tmp_path) == []
+            assert ports.openers(str(pts / number), tmp_path) == [(4711, "other")]
+        finally:
+            for descriptor in (theirs, *held):
+                os.close(descriptor)
+    finally:
+        subprocess.run(["umount", str(pts)], check=True)
 
 
 @pytest.mark.mosquitto

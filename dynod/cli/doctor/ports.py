@@ -23,6 +23,7 @@ _LATENCY_MS = 1
 _READ_WRITE = 0o6
 SERVICE_USER = "dynod"
 _PSEUDO = "/dev/pts/"
+_PSEUDO_MAJORS = range(136, 144)  # Linux, Documentation/admin-guide/devices.txt
 
 
 def ports(site: Site, own_pid: int | None, proc: Path = PROC) -> Iterator[Finding]:
@@ -99,22 +100,34 @@ def _openers(
 
 def openers(real: str, proc: Path = PROC) -> list[tuple[int, str]]:
     """Return the processes that have a port open: number and name. Without root, only one's own."""
+    port = Path(real).stat()
     found = []
     for folder in proc.iterdir():
         if not folder.name.isdigit():
             continue
         try:
-            if real in _opened(folder / "fd"):
+            if any(_is_one(port, other) for other in _opened(folder / "fd")):
                 found.append((int(folder.name), (folder / "comm").read_text().strip()))
         except OSError:
             continue  # it ended meanwhile, or is somebody else's
     return found
 
 
-def _opened(folder: Path) -> Iterator[str]:
+def _opened(folder: Path) -> Iterator[os.stat_result]:
     for item in folder.iterdir():
         with suppress(FileNotFoundError):  # it was closed meanwhile
-            yield str(item.readlink())
+            if "/dev/" in str(item.readlink()):
+                yield item.stat()
+
+
+def _is_one(port: os.stat_result, other: os.stat_result) -> bool:
+    """Tell whether two nodes are one device, by whatever name: a container has names of its own.
+
+    Its pseudo-terminals have our numbers and are others, of a file system of their own (pts(4)).
+    """
+    if not stat.S_ISCHR(other.st_mode) or port.st_rdev != other.st_rdev:
+        return False
+    return port.st_dev == other.st_dev or os.major(port.st_rdev) not in _PSEUDO_MAJORS
 
 
 def modem_manager(proc: Path = PROC) -> Iterator[Finding]:
