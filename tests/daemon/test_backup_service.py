@@ -111,7 +111,7 @@ async def test_without_room_none_is_begun(tmp_path: Path, monkeypatch: pytest.Mo
         return os.statvfs_result((4096, 4096, 100_000, 10, 10, 1000, 1000, 1000, 0, 255))
 
     async with bench(tmp_path) as (room, service):
-        monkeypatch.setattr("dynod.daemon.backup.os.statvfs", nearly_full)
+        monkeypatch.setattr("dynod.daemon.disk.os.statvfs", nearly_full)
         await service.look()
         ((notice,),) = room.shown
         assert "0 MB are free" in notice
