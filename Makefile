@@ -3,7 +3,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
-WORKERS ?= auto
+# Most tests wait for a device, a broker or a patient, in real time: two for each core.
+WORKERS ?= $(shell echo $$((2 * $$(nproc))))
 SECONDS ?= 120
 
 .PHONY: deb demo test lint format bench soak fuzz schema node clean
@@ -51,7 +52,7 @@ node: tests/node/node_modules/.package-lock.json
 
 # Tests start dynod hundreds of times: its bytecode is kept, also where the environment forbids it.
 test: $(VENV)/.test node  ## every test
-	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n $(WORKERS)
+	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 lint: $(VENV)/.lint  ## style, types, and the floors between the rooms
 	$(BIN)/ruff check .
@@ -72,7 +73,7 @@ fuzz: $(VENV)/.fuzz  ## each decoder guided by coverage: make fuzz SECONDS=600 F
 	done
 
 soak: $(VENV)/.test  ## the long forms, an hour: every profile, kills, faults
-	DYNOD_SOAK_S=10 $(BIN)/python -m pytest -n $(WORKERS) tests/blackbox/test_every_device.py
+	DYNOD_SOAK_S=10 $(BIN)/python -m pytest -n auto tests/blackbox/test_every_device.py
 	DYNOD_SOAK_KILLS=200 $(BIN)/python -m pytest tests/blackbox/test_killed.py
 	DYNOD_SOAK_CUTS=3 $(BIN)/python -m pytest tests/store/test_power_cut.py \
 		tests/blackbox/test_station_power_cut.py
