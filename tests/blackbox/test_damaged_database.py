@@ -32,7 +32,7 @@ def test_it_is_set_aside_and_shown(tmp_path: Path) -> None:
         records.streaming("hhd-1")
         assert records.command("session.start", patient=PATIENT)["ok"]
         state = records.state(phase="ready")
-        status = records.wait("status", lambda: records.retained.get("status"))
+        status = records.online()
         (aside,) = (item for item in tmp_path.glob("dynod.db.damaged-*Z"))
         lying = aside.read_bytes()
         aside.rename(tmp_path / "taken-away")
@@ -61,7 +61,7 @@ def test_what_was_lost_is_noticed_at_the_start(tmp_path: Path, kind: str) -> Non
         ) as daemon,
     ):
         records.streaming("hhd-1")
-        before = records.wait("status", lambda: records.retained.get("status"))
+        before = records.online()
         records.wait("work", (tmp_path / "flight").is_dir)
         assert records.command("session.start", patient=PATIENT)["ok"]
         assert records.command("session.end")["ok"]
@@ -76,7 +76,7 @@ def test_what_was_lost_is_noticed_at_the_start(tmp_path: Path, kind: str) -> Non
                 file.write(b"\xa5" * 100)
         records.forget()
         daemon.start()
-        after = records.wait("status", lambda: records.retained.get("status"))
+        after = records.online()
         assert daemon.lines("ERROR .*(empty|is gone|not whole)")
     assert after["stream"] != before["stream"]
     (notice,) = after["warnings"]

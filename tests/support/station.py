@@ -234,6 +234,16 @@ class RecordSystem:
     def _is_streaming(self, topic: str) -> bool:
         return bool(self.retained.get(topic, {}).get("state") == "streaming")
 
+    def online(self) -> dict[str, Any]:
+        """Wait for a station that is there: the last will of a killed one may come late."""
+
+        def there() -> dict[str, Any] | None:
+            status = self.retained.get("status", {})
+            return status if status.get("state") == "online" else None
+
+        found: dict[str, Any] = self.wait("status", there)
+        return found
+
     def forget(self) -> None:
         """Forget retained states, so that only those of a restarted daemon count."""
         with self._changed:
