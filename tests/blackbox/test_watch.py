@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ from tests.support.station import TIMEOUT_S, Daemon, battery, force_test
 
 pytestmark = pytest.mark.mosquitto
 WITHOUT_DEVICE = "! hhd-1:"
+GIVEN_BACK = "\x1b[?1049l"  # back from the alternate screen (xterm's control sequences)
 
 
 class Terminal:
@@ -38,6 +39,14 @@ class Terminal:
             if select.select([self._master], [], [], left_s)[0]:
                 seen += os.read(self._master, 65536).decode(errors="replace")
                 seen = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen)
+
+    def rest(self) -> str:
+        """Return what is written until the program ends and the terminal hangs up (EIO)."""
+        seen = b""
+        with suppress(OSError):
+            while data := os.read(self._master, 65536):
+                seen += data
+        return seen.decode(errors="replace")
 
 
 @contextmanager
@@ -77,5 +86,5 @@ def test_the_screen_outlives_the_daemon(tmp_path: Path, how: str) -> None:
         daemon.start()
         terminal.shows(WITHOUT_DEVICE)
         terminal.process.send_signal(signal.SIGINT)
-        terminal.shows("\n")  # the terminal is given back
+        assert GIVEN_BACK in terminal.rest()
         assert terminal.process.wait(TIMEOUT_S) == 130
