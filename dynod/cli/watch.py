@@ -21,6 +21,7 @@ from dynod.cli.output import console
 from dynod.cli.sounds import play
 from dynod.config.load import load_config
 from dynod.daemon.control_client import ControlClient, DaemonNotRunningError
+from dynod.model.errors import UsageError
 from dynod.model.flags import REJECTING
 from dynod.publish.topics import LIVE_EXPIRY_S
 
@@ -238,5 +239,5 @@ def _once_it_runs(path: Path) -> ControlClient:
     while True:
         try:
             return ControlClient(path)
-        except DaemonNotRunningError:
+        except (DaemonNotRunningError, UsageError):  # or its socket is not yet the group's
             time.sleep(WAKE_S)
