@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from uuid import uuid4
 
@@ -181,14 +182,18 @@ def test_the_broker_is_down_at_start_and_goes_away_later(
         gauge.hold(1.0, gauge.rest_n)
         daemon.wait_log("hhd-1: streaming")
         wait_for_results(daemon, 1)
-        broker.start()
-        with RecordSystem(broker.port) as records:
+        with ExitStack() as stack:
+            with daemon.held():
+                broker.start()
+                records = stack.enter_context(RecordSystem(broker.port))
             (trial,) = records.result("trial")
             assert trial["metrics"]["peak_force_n"] == pytest.approx(100.0, abs=0.05)
             broker.stop()
             gauge.trial(104.0)
             wait_for_results(daemon, 2)
-            broker.start()
+            with daemon.held():
+                broker.start()
+                records.back()
             assert [item["sequence"] for item in records.result("trial", 2)] == [1, 2]
         # One warning per outage, not one per attempt.
         assert len(daemon.lines("WARNING.*broker")) <= 3

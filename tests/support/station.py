@@ -10,7 +10,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
@@ -158,6 +159,7 @@ class RecordSystem:
         self._client.on_message = self._message
         self._client.on_connect = self._connect
         self._client.on_subscribe = lambda *_: self._subscribed.set()
+        self._client.on_disconnect = lambda *_: self._subscribed.clear()
         self._client.connect("127.0.0.1", port)
 
     def __enter__(self) -> Self:
@@ -168,6 +170,10 @@ class RecordSystem:
     def __exit__(self, *exc: object) -> None:
         self._client.disconnect()
         self._client.loop_stop()
+
+    def back(self) -> None:
+        """Wait until it hears the broker again, which was away."""
+        assert self._subscribed.wait(TIMEOUT_S)
 
     def _connect(self, *_details: Any) -> None:
         self._client.subscribe([(f"{ROOT}/#", SubscribeOptions(qos=1))])
@@ -381,6 +387,15 @@ class Daemon:
         """Send what systemd sends first, and do not wait."""
         assert self._process is not None
         self._process.terminate()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Let it do nothing meanwhile: without receipts, what nobody hears is heard by nobody."""
+        os.kill(self.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self.pid, signal.SIGCONT)
 
     def run_as(self, *program: str) -> None:
         """Have ``dynod`` started by these words of Python's, in place of ``-m dynod``."""
