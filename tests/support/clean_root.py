@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -44,14 +43,14 @@ def needs_root() -> None:
 
 def base(factory: pytest.TempPathFactory, release: str) -> Path:
     """Return a tar file of the smallest Debian that the package can be installed into."""
-    return once(factory, f"base{release}", lambda folder: _make_base(release, NEEDED, folder))
+    return once(factory, f"base{release}", lambda folder: _make_base(release, folder))
 
 
-def _make_base(release: str, include: Sequence[str], folder: Path) -> Path:
+def _make_base(release: str, folder: Path) -> Path:
     base = folder / f"debian-{release}.tar"
     mount = folder / f"debian-{release}"
     mount.mkdir()
-    words = (str(mount), SUITES[release], _mirror(), ",".join(include))
+    words = (str(mount), SUITES[release], _mirror(), ",".join(NEEDED))
     with base.open("wb") as file:
         done = subprocess.run(
             [*_NAMESPACES, "sh", "-c", _MAKE, "sh", *words],

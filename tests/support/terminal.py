@@ -32,6 +32,7 @@ class Terminal:
         )
         os.close(slave)
         self.text = ""
+        self.raw = b""  # with the terminal's own commands
         self._seen = 0
 
     def __enter__(self) -> Self:
@@ -72,5 +73,6 @@ class Terminal:
             data = os.read(self._master, 65536) if ready else b""
         except OSError:  # the other side is closed
             data = b""
+        self.raw += data
         self.text += _CONTROL.sub(b"", data).decode("utf-8", "replace")
         return bool(data)
